@@ -1,0 +1,72 @@
+# Needs Python 3.11, make and a package index; everything else is installed below .venv and .uv.
+PYTHON ?= python3.11
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+RUN := .venv/bin/python
+DBT := .venv/bin/dbt
+
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DAGSTER_DISABLE_TELEMETRY := yes
+export GX_ANALYTICS_ENABLED := false
+
+MODELS := $(shell find models seeds dbt -type f -name '*.*') dbt_project.yml
+
+.DEFAULT_GOAL := help
+.PHONY: help install run backfill dev test test-spark check lint types soak bench dictionary clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(UV):
+	@$(PYTHON) --version >/dev/null || { echo "Python 3.11 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.installed: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+target/manifest.json: .venv/.installed $(MODELS)
+	@$(DBT) --quiet parse --profiles-dir dbt
+
+install: target/manifest.json ## Install everything the project needs
+
+run: install ## Run the nightly job: make run [AS_OF=2026-11-20] [KNOWN=2026-11-21]
+	@$(RUN) -m dagster_project run $(if $(AS_OF),--as-of $(AS_OF)) $(if $(KNOWN),--known $(KNOWN))
+
+backfill: install ## Compute history for a range: make backfill FROM=2026-01-01 TO=2026-06-30
+	@$(RUN) -m dagster_project backfill --from $(FROM) --to $(TO) $(if $(KNOWN),--known $(KNOWN))
+
+dev: install ## Open the Dagster UI with schedule and sensor
+	@$(RUN) -m dagster_project dev
+
+test: install ## Run all tests but Spark and the long ones
+	@$(RUN) -m pytest -m "not spark and not soak and not bench" -n 2 --dist loadfile
+
+test-spark: install ## Run the tests on Apache Spark (needs Java 17)
+	@$(RUN) -m dagster_project.spark_check
+	$(UV) sync --frozen --quiet --python $(PYTHON) --extra spark
+	@$(RUN) -m pytest -m spark
+
+lint: install
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/sqlfluff lint models --processes 2 --disable-progress-bar -q
+
+types: install
+	@.venv/bin/mypy
+
+check: lint types test ## Lint, types and tests
+
+soak: install ## Long fault and equality runs
+	@$(RUN) -m pytest -m soak
+
+bench: install ## Benchmarks against hand-written baselines
+	@$(RUN) -m pytest -m bench -s
+
+dictionary: install ## Write DATA_DICTIONARY.md from the descriptions of the models
+	@$(RUN) -m dagster_project.report.data_dictionary
+
+clean: ## Remove what was built and installed, not the data
+	rm -rf .venv .uv target .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,126 @@
+"""The command line: run, backfill, dev. It runs the same Dagster jobs as the daemon does."""
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markdown import Markdown
+
+from dagster_project.settings import PROJECT_DIR, Settings, SettingsError, load_settings
+
+LOGGER = logging.getLogger("dagster_project")
+
+# Tables of a summary are cut short on a narrower console.
+MIN_WIDTH = 110
+
+# No limits of Dagster's own: what a killed run holds of them is never given back, and the next
+# night would wait for it for ever. The writer's lock dies with its process.
+INSTANCE_SETTINGS = """\
+telemetry:
+  enabled: false
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; 0 = done, 1 = failed with a message, 2 = wrong usage."""
+    options = _parser().parse_args(arguments)
+    _log_to_console()
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        LOGGER.error("%s", error)  # noqa: TRY400
+        return 1
+    prepare_instance(settings)
+    if options.command == "dev":
+        return _dev()
+    return _run(settings, options)
+
+
+def _log_to_console() -> None:
+    """Show our own progress, and only warnings of the libraries.
+
+    A log file gets whole lines: a path broken in two can neither be searched for nor copied.
+    """
+    console = Console(stderr=True)
+    handler: logging.Handler
+    if console.is_terminal:
+        handler, form = RichHandler(console=console, show_path=False), "%(message)s"
+    else:
+        handler, form = logging.StreamHandler(), "%(asctime)s %(levelname)s %(message)s"
+    handler.addFilter(
+        lambda record: record.levelno >= logging.WARNING or record.name.startswith(LOGGER.name)
+    )
+    logging.basicConfig(level=logging.WARNING, format=form, datefmt="%H:%M:%S", handlers=[handler])
+    LOGGER.setLevel(logging.INFO)
+
+
+def prepare_instance(settings: Settings) -> Path:
+    """Give Dagster its home below ours, telemetry off."""
+    folder = settings.home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "dagster.yaml"
+    if not file.exists():
+        file.write_text(INSTANCE_SETTINGS, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(folder)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    return folder
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kefen", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="the nightly job for the newest drop or a past date")
+    run.add_argument("--as-of", type=date.fromisoformat, help="YYYY-MM-DD")
+    run.add_argument("--known", type=date.fromisoformat, help="YYYY-MM-DD")
+    backfill = commands.add_parser("backfill", help="history for a range of dates, in one run")
+    backfill.add_argument("--from", dest="first", type=date.fromisoformat, required=True)
+    backfill.add_argument("--to", dest="last", type=date.fromisoformat, required=True)
+    backfill.add_argument("--known", type=date.fromisoformat)
+    commands.add_parser("dev", help="the Dagster UI with schedule and sensor")
+    return parser
+
+
+def _dev() -> int:
+    command = [
+        str(Path(sys.executable).parent / "dagster"),
+        "dev",
+        "-m",
+        "dagster_project.definitions",
+    ]
+    return subprocess.call(command, cwd=PROJECT_DIR)
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
+    # Dagster takes a second to import, which a wrong setting need not wait for.
+    from dagster_project.defs.run import NightFailedError, run_job  # noqa: PLC0415
+    from dagster_project.night import run_id_of  # noqa: PLC0415
+
+    started_at = datetime.now(UTC)
+    is_backfill = options.command == "backfill"
+    settings.report_dir.mkdir(parents=True, exist_ok=True)
+    log = settings.report_dir / f"{run_id_of(started_at)}.log"
+    try:
+        with log.open("w", encoding="utf-8") as stream, redirect_stdout(stream):
+            summary = run_job(
+                settings,
+                job_name="backfill" if is_backfill else "nightly",
+                started_at=started_at,
+                as_of=None if is_backfill else options.as_of,
+                known=options.known,
+                date_range=(options.first, options.last) if is_backfill else None,
+            )
+    except NightFailedError as error:
+        LOGGER.error("%s\nthe whole log: %s", error, log)  # noqa: TRY400
+        return 1
+    console = Console()
+    console.width = max(console.width, MIN_WIDTH)
+    console.print(Markdown(summary))
+    return 0

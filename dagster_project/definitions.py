@@ -1,0 +1,38 @@
+"""Assembles the code location; `build_defs` takes overrides of the resources, for tests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import Definitions, in_process_executor
+
+from dagster_project.defs.dbt.assets import build_dbt_assets
+from dagster_project.defs.jobs import backfill, nightly
+from dagster_project.defs.publish.assets import build_publish_assets
+from dagster_project.defs.quality.checks import build_checks
+from dagster_project.defs.raw.assets import build_raw_assets
+from dagster_project.defs.resources import Night, dbt_resource
+from dagster_project.defs.schedules import nightly_schedule
+from dagster_project.defs.sensors import build_drop_sensor
+
+
+def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitions:
+    """Assets, checks, jobs, schedule and sensor of Kefen."""
+    records, marts = build_dbt_assets()
+    return Definitions(
+        assets=[
+            *build_raw_assets(staging=sorted(records.keys)),
+            records,
+            marts,
+            *build_publish_assets(upstream=sorted(marts.keys)),
+        ],
+        asset_checks=build_checks(),
+        jobs=[nightly, backfill],
+        schedules=[nightly_schedule],
+        sensors=[build_drop_sensor()],
+        resources={"night": Night(), "dbt": dbt_resource(), **(resource_overrides or {})},
+        # Each step of its own process would ask for the writer's lock that its run holds.
+        executor=in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,107 @@
+"""The models in two steps, so that the rules can judge the records between them."""
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Output
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    dbt_assets,
+)
+
+from dagster_project.defs.resources import Night
+from dagster_project.night import release, row_counts
+from dagster_project.settings import PROJECT_DIR
+from dagster_project.transform.dbt import dbt_environment
+
+MANIFEST = PROJECT_DIR / "target" / "manifest.json"
+RAW_ZONE = AssetKey("raw_zone")
+LOAD_MANIFEST = AssetKey("load_manifest_counts")
+RECORDS = "tag:records"
+CLASSES = "tag:classes"
+
+
+class Translator(DagsterDbtTranslator):
+    """Every dbt source is the raw zone; groups are the folders of the models."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+        """Models by their name; sources are one asset."""
+        if dbt_resource_props["resource_type"] == "source":
+            is_manifest = dbt_resource_props["name"] == "load_manifest"
+            return LOAD_MANIFEST if is_manifest else RAW_ZONE
+        return AssetKey(dbt_resource_props["name"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """Layer, and within marts the subject."""
+        folders = dbt_resource_props["fqn"][1:-1]
+        return "_".join(folders) if folders else dbt_resource_props["resource_type"] + "s"
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """Say what the yml says, else the comment that every model opens with: its grain."""
+        written = dbt_resource_props.get("description")
+        return str(written or _opening_comment(dbt_resource_props.get("raw_code") or ""))
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:  # noqa: ARG002
+        """Name the team that answers for the models."""
+        return ["team:data"]
+
+
+def _opening_comment(sql: str) -> str:
+    lines = takewhile(lambda line: line.startswith("--"), sql.splitlines())
+    return " ".join(line.removeprefix("--").strip() for line in lines)
+
+
+def build_dbt_assets() -> list[AssetsDefinition]:
+    """Build both dbt steps from the manifest that `dbt parse` wrote at installation."""
+    if not MANIFEST.exists():
+        message = f"{MANIFEST} is missing: run `make install` (it runs dbt parse)"
+        raise FileNotFoundError(message)
+
+    @dbt_assets(
+        manifest=MANIFEST,
+        select=RECORDS,
+        name="records",
+        dagster_dbt_translator=Translator(),
+    )
+    def records(context: AssetExecutionContext, dbt: DbtCliResource, night: Night) -> Iterator[Any]:
+        # Cautious: a test that also reads a class waits for the second step.
+        yield from _build(context, dbt, night, "--indirect-selection", "cautious")
+
+    @dbt_assets(
+        manifest=MANIFEST,
+        select=CLASSES,
+        name="marts",
+        dagster_dbt_translator=Translator(),
+    )
+    def marts(context: AssetExecutionContext, dbt: DbtCliResource, night: Night) -> Iterator[Any]:
+        yield from _build(context, dbt, night)
+
+    return [records, marts]
+
+
+def _build(
+    context: AssetExecutionContext, dbt: DbtCliResource, night: Night, *arguments: str
+) -> Iterator[Any]:
+    release(night.settings)
+    os.environ.update(dbt_environment(night.settings))
+    invocation = dbt.cli(
+        ["build", "--exclude-resource-type", "unit_test", *arguments],
+        context=context,
+        target_path=night.settings.work_dir / "dbt_target",
+    )
+    events = list(invocation.stream())
+    rows = row_counts(night.settings)
+    for event in events:
+        if isinstance(event, Output) and event.output_name in rows:
+            yield event.with_metadata(
+                {**event.metadata, "dagster/row_count": rows[event.output_name]}
+            )
+        else:
+            yield event

@@ -1,0 +1,1 @@
+"""Publishing as an asset."""

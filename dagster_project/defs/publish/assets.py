@@ -1,0 +1,33 @@
+"""The publication: the last asset of a night."""
+
+from collections.abc import Sequence
+
+from dagster import AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
+
+from dagster_project.defs.resources import Night
+from dagster_project.night import finish
+
+
+def build_publish_assets(upstream: Sequence[AssetKey]) -> list[AssetsDefinition]:
+    """Build the asset that copies the marts to readers."""
+
+    @asset(
+        deps=list(upstream),
+        group_name="published",
+        owners=["team:data"],
+        kinds={"duckdb", "parquet"},
+        description="What BI tools read: kefen.duckdb and Parquet per run. 对外发布的表。",
+    )
+    def published(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
+        done = finish(night.settings, run_id=night.run_id, started_at=night.now)
+        return MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(done.publication.tables.values()),
+                "tables": len(done.publication.tables),
+                "run_folder": MetadataValue.path(done.publication.run_dir),
+                "database": MetadataValue.path(done.publication.database or ""),
+                "summary": MetadataValue.md(done.summary),
+            }
+        )
+
+    return [published]

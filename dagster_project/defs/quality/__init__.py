@@ -1,0 +1,1 @@
+"""The data rules as asset checks."""

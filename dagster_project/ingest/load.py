@@ -1,0 +1,143 @@
+"""The whole landing of one night: find drops, land them, compare them, say what happened."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from dagster_project.ingest import changes
+from dagster_project.ingest.audit import Audit
+from dagster_project.ingest.drops import Drop, find_drops
+from dagster_project.ingest.errors import NoDropsError
+from dagster_project.ingest.header_maps import OTHER
+from dagster_project.ingest.land import TEMP_FOLDER, Lander
+from dagster_project.ingest.manifest import FileEntry, Manifest
+from dagster_project.ingest.parts import empty_folder
+from dagster_project.ingest.sql import connect
+from dagster_project.settings import Settings
+from dagster_project.transform.dbt import memory_limit
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load found and did."""
+
+    landed: tuple[FileEntry, ...]
+    unchanged_drops: int
+    waiting: tuple[str, ...]
+    undated: tuple[str, ...]
+    missing_sources: tuple[str, ...]
+    audits: tuple[Audit, ...]
+    newest_export_date: date | None
+    seconds: float
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """What could not be read, in words."""
+        return tuple(entry.error for entry in self.landed if entry.error)
+
+    @property
+    def other_files(self) -> tuple[str, ...]:
+        """Files of no known kind that were landed under their own columns."""
+        return tuple(
+            entry.file for entry in self.landed if entry.kind.startswith(OTHER) and not entry.error
+        )
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of the files landed now."""
+        return sum(entry.rows_read for entry in self.landed)
+
+
+def load_exports(
+    settings: Settings,
+    *,
+    now: datetime,
+    known: date | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> LoadReport:
+    """Land every complete drop (dated ≤ `known`) that is new or changed, and compare it.
+
+    A file that cannot be read becomes a manifest row with its error. Raises NoDropsError when no
+    source has anything at all.
+    """
+    say = progress or log.info
+    started = time.monotonic()
+    empty_folder(settings.raw_dir / TEMP_FOLDER)
+    manifest = Manifest(settings.raw_dir)
+    database = connect(
+        threads=settings.duckdb.threads,
+        memory_limit=memory_limit(settings),
+        temp=settings.raw_dir / TEMP_FOLDER,
+    )
+    landed: list[FileEntry] = []
+    waiting: list[str] = []
+    undated: list[str] = []
+    missing: list[str] = []
+    unchanged = 0
+    for name, source in settings.sources.items():
+        folder = settings.source_dir(name)
+        found = find_drops(name, source, folder)
+        undated += [str(path) for path in found.undated]
+        if not found.drops:
+            missing.append(name)
+            log.warning("source %s: no drop found in %s", name, folder)
+            continue
+        lander = Lander(settings, name, now=now, database=database)
+        for drop in found.drops:
+            if known is not None and drop.export_date > known:
+                continue
+            files, is_waiting = _land(lander, manifest, drop, now, say)
+            landed += files
+            unchanged += not files and not is_waiting
+            if is_waiting:
+                waiting.append(f"{name} {drop.export_date}")
+    if not manifest.drops() and not waiting:
+        folders = ", ".join(str(settings.source_dir(name)) for name in settings.sources)
+        raise NoDropsError(
+            f"no export found: expected a dated folder, zip or file in {folders}; put the "
+            "exports there or set `path` (and `export_date` for a folder without dates)"
+            + (f"; undated files: {', '.join(undated[:5])}" if undated else "")
+        )
+    today = now.astimezone(ZoneInfo(settings.business_time_zone)).date()
+    audits = [
+        audit
+        for name in settings.sources
+        for audit in changes.build(
+            settings, manifest, name, newest_allowed=today, database=database, progress=say
+        )
+    ]
+    database.close()
+    dates = [a.export_date for a in audits if known is None or a.export_date <= known]
+    empty_folder(settings.raw_dir / TEMP_FOLDER)
+    return LoadReport(
+        landed=tuple(landed),
+        unchanged_drops=unchanged,
+        waiting=tuple(waiting),
+        undated=tuple(undated),
+        missing_sources=tuple(missing),
+        audits=tuple(audits),
+        newest_export_date=max(dates, default=None),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _land(
+    lander: Lander, manifest: Manifest, drop: Drop, now: datetime, say: Callable[[str], None]
+) -> tuple[list[FileEntry], bool]:
+    known = manifest.drop(drop.source, drop.export_date)
+    if not drop.is_complete(now):
+        log.info("source %s: %s is still being written", drop.source, drop.export_date)
+        return [], True
+    landed = lander.land(drop, known)
+    if landed is None:
+        return [], False
+    manifest.save(landed)
+    files = landed.files[len(known.files) :]
+    rows = sum(entry.rows_read for entry in files)
+    say(f"{drop.source} {drop.export_date}: {len(files)} files, {rows:,} rows landed")
+    return files, False

@@ -1,0 +1,215 @@
+"""The steps of a night, as plain functions that Dagster wraps: prepare, judge, complete, finish.
+
+What belongs here: the order of things and what one step hands to the next (the working database).
+How each thing is done stands in ingest/, transform/, expectations/ and publish/.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+
+from dagster_project.demo.exports import write_demo_exports
+from dagster_project.ingest import views
+from dagster_project.ingest.load import load_exports
+from dagster_project.publish.publication import Publication, publish
+from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
+from dagster_project.report.summary import summarise
+from dagster_project.settings import Settings
+from dagster_project.transform.context import AsOf, Exports, run_dates
+from dagster_project.transform.engines import engine_of
+from dagster_project.transform.engines.duckdb import open_work_db
+from expectations.rules import Rule, Stage
+from expectations.runner import CheckResult
+
+LOGGER = logging.getLogger(__name__)
+
+
+class NothingToDoError(Exception):
+    """There is no export to work on."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was landed and which dates the run computes."""
+
+    files_new: int
+    rows_read: int
+    dates: list[AsOf]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The publication and its summary for people (Markdown)."""
+
+    publication: Publication
+    summary: str
+
+
+def run_id_of(started_at: datetime) -> str:
+    """Name a run by its start; names sort by time."""
+    return started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+
+
+def prepare(
+    settings: Settings,
+    *,
+    now: datetime,
+    as_of: date | None = None,
+    known: date | None = None,
+    date_range: tuple[date, date] | None = None,
+) -> Prepared:
+    """Land the complete drops, register them for the models, and fix the dates of the run.
+
+    Raises NothingToDoError if no export was ever landed.
+    """
+    ensure_exports(settings)
+    report = load_exports(settings, now=now, known=known)
+    dates_loaded = [audit.export_date for audit in views.read_audits(settings, known)]
+    if not dates_loaded:
+        folders = ", ".join(str(settings.source_dir(name)) for name in settings.sources)
+        raise NothingToDoError(
+            f"no complete drop was found in {folders}; expected <folder>/<YYYY-MM-DD>/… with a "
+            "_SUCCESS marker or files at rest for a minute"
+        )
+    exports = Exports(first=min(dates_loaded), newest=max(dates_loaded))
+    engine = engine_of(settings)
+    days = _days(exports, as_of=as_of, known=known, date_range=date_range)
+    newest_history = engine.newest_history()
+    if date_range and newest_history:
+        days = sorted({*days, newest_history})
+    dates = run_dates(days, exports=exports, settings=settings, known=known)
+    engine.register(dates, known=known)
+    return Prepared(files_new=len(report.landed), rows_read=report.rows_read, dates=dates)
+
+
+def ensure_exports(settings: Settings) -> None:
+    """In demo mode write example exports if there are none."""
+    if not settings.demo or any(settings.source_dir(name).exists() for name in settings.sources):
+        return
+    LOGGER.info("demo: writing example exports of %d customers", settings.demo_customers)
+    write_demo_exports(settings.home / "exports", customers=settings.demo_customers)
+
+
+def judge(settings: Settings, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
+    """Judge the rules of a stage on the newest date of the run."""
+    return engine_of(settings).judge(stage=stage, rules=rules)
+
+
+def complete_manifest(settings: Settings) -> int:
+    """Complete the manifest's counts once the rows are typed; give the number of files."""
+    return engine_of(settings).complete_manifest()
+
+
+def release(settings: Settings) -> None:
+    """Let go of what dbt's process needs for itself."""
+    engine_of(settings).release()
+
+
+def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished:
+    """Log the run, publish, and say what came out."""
+    engine = engine_of(settings)
+    engine.gather()
+    engine.release()
+    with open_work_db(settings) as connection:
+        record = _record(connection, settings, run_id=run_id, started_at=started_at)
+        replaces = _is_newest_publication(connection)
+        _write_run_log(connection, [*run_records(settings), record])
+    publication = publish(settings, run_id=run_id, replace_current=replaces)
+    write_run_record(settings, record)
+    with duckdb.connect(str(settings.work_db), read_only=True) as connection:
+        summary = summarise(connection, settings=settings, publication=publication, run=record)
+    path = settings.report_dir / f"{run_id}.md"
+    path.write_text(summary, encoding="utf-8")
+    return Finished(publication=publication, summary=summary)
+
+
+def record_failure(settings: Settings, *, run_id: str, started_at: datetime) -> None:
+    """Note in the run log that a run failed; nothing was published."""
+    write_run_record(
+        settings,
+        RunRecord(
+            run_id=run_id,
+            kind="night",
+            base_currency=settings.base_currency,
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+            status="failed",
+        ),
+    )
+
+
+def row_counts(settings: Settings) -> dict[str, int]:
+    """Count the rows of every model that is a table."""
+    return engine_of(settings).row_counts()
+
+
+def _days(
+    exports: Exports,
+    *,
+    as_of: date | None,
+    known: date | None,
+    date_range: tuple[date, date] | None,
+) -> list[date]:
+    newest = min(exports.newest, known) if known else exports.newest
+    if date_range is None:
+        return [as_of or newest]
+    first, last = date_range
+    if first > last:
+        raise NothingToDoError(f"FROM={first} is after TO={last}; expected FROM <= TO")
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def _is_newest_publication(connection: duckdb.DuckDBPyConnection) -> bool:
+    row = connection.execute(
+        "select (select max(as_of_date) from raw.run_context) >= "
+        "(select max(as_of_date) from main.customer_classification_history)"
+    ).fetchone()
+    return row is None or row[0] is None or bool(row[0])
+
+
+def _record(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    run_id: str,
+    started_at: datetime,
+) -> RunRecord:
+    dates = connection.execute(
+        "select max(as_of_date) filter (where is_newest), "
+        "max(knowledge_date) filter (where is_newest), count(*) from raw.run_context"
+    ).fetchone()
+    version = connection.execute(
+        "select max(rule_version) from intermediate.int_config__thresholds"
+    ).fetchone()
+    tables = connection.execute(
+        "select count(*), sum(estimated_size) from duckdb_tables() where schema_name = 'main'"
+    ).fetchone()
+    status: RunStatus = "published"
+    return RunRecord(
+        run_id=run_id,
+        kind="backfill" if dates and dates[2] > 1 else "night",
+        as_of_date=dates[0] if dates else None,
+        knowledge_date=dates[1] if dates else None,
+        base_currency=settings.base_currency,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        status=status,
+        rule_version=version[0] if version else None,
+        tables=int(tables[0]) if tables else 0,
+        rows=int(tables[1] or 0) if tables else 0,
+    )
+
+
+def _write_run_log(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord]) -> None:
+    connection.execute(
+        "create or replace table main.run_log (run_id varchar, kind varchar, as_of_date date, "
+        "knowledge_date date, base_currency varchar, started_at timestamp, finished_at timestamp, "
+        "status varchar, rule_version integer, tables integer, rows bigint)"
+    )
+    connection.executemany(
+        "insert into main.run_log values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [record.as_row() for record in records],
+    )

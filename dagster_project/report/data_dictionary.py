@@ -1,0 +1,57 @@
+"""The data dictionary: every published table and column, from the descriptions beside the models.
+
+`python -m dagster_project.report.data_dictionary` writes DATA_DICTIONARY.md; a test keeps it true.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dagster_project.settings import PROJECT_DIR
+
+DICTIONARY = PROJECT_DIR / "DATA_DICTIONARY.md"
+MODELS = PROJECT_DIR / "models" / "marts"
+
+INTRODUCTION = """\
+# Data dictionary 数据字典
+
+The published tables and their columns. Written from `models/marts/**/_*.yml` by
+`make dictionary`; change the descriptions there. Beside them stand `dq_rules`, the index of data
+rules (`seeds/quality/dq_rules.csv`), and `run_log`, one row per run.
+"""
+
+
+def data_dictionary() -> str:
+    """Write the dictionary as Markdown, one section per area, one table per published table."""
+    sections = [INTRODUCTION]
+    for area in sorted(path for path in MODELS.iterdir() if path.is_dir()):
+        models = _models(area)
+        if not models:
+            continue
+        sections.append(f"## {area.name}\n")
+        for model in sorted(models, key=lambda model: str(model["name"])):
+            chinese, english = _both(model["description"])
+            sections.append(f"### {model['name']}\n\n{chinese}<br>{english}\n")
+            rows = ["| column | type | 说明 | meaning |", "|---|---|---|---|"]
+            for column in model["columns"]:
+                chinese, english = _both(column["description"])
+                rows.append(f"| {column['name']} | {column['data_type']} | {chinese} | {english} |")
+            sections.append("\n".join(rows) + "\n")
+    return "\n".join(sections)
+
+
+def _models(area: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for path in sorted(area.glob("_*__models.yml")):
+        found += yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    return found
+
+
+def _both(description: str) -> tuple[str, str]:
+    chinese, _, english = " ".join(description.split()).partition("；")
+    return chinese.replace("|", "\\|"), english.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    DICTIONARY.write_text(data_dictionary(), encoding="utf-8")

@@ -1,0 +1,64 @@
+"""The log of runs: one small JSON file per run, so that it outlives the working database."""
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from dagster_project.settings import Settings
+
+RunStatus = Literal["published", "failed"]
+
+
+class RunRecord(BaseModel):
+    """One run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    kind: str
+    as_of_date: date | None = None
+    knowledge_date: date | None = None
+    base_currency: str
+    started_at: datetime
+    finished_at: datetime
+    status: RunStatus
+    rule_version: int | None = None
+    tables: int = 0
+    rows: int = 0
+
+    def as_row(self) -> tuple[Any, ...]:
+        """Give the values in the order of the table run_log; times in UTC without offset."""
+        return (
+            self.run_id,
+            self.kind,
+            self.as_of_date,
+            self.knowledge_date,
+            self.base_currency,
+            self.started_at.astimezone(UTC).replace(tzinfo=None),
+            self.finished_at.astimezone(UTC).replace(tzinfo=None),
+            self.status,
+            self.rule_version,
+            self.tables,
+            self.rows,
+        )
+
+
+def run_records(settings: Settings) -> list[RunRecord]:
+    """Read the runs so far, oldest first."""
+    return [
+        RunRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted(settings.report_dir.glob("*.json"))
+    ]
+
+
+def write_run_record(settings: Settings, record: RunRecord) -> Path:
+    """Write a run's record, whole or not at all."""
+    settings.report_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.report_dir / f"{record.run_id}.json"
+    temporary = path.with_suffix(".json.tmp")
+    temporary.write_text(record.model_dump_json(indent=1), encoding="utf-8")
+    temporary.replace(path)
+    return path

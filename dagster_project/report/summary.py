@@ -1,0 +1,155 @@
+"""The summary of a run for people, in Markdown: what came in, what was found, what came out."""
+
+from typing import Any
+
+import duckdb
+
+from dagster_project.publish.publication import Publication
+from dagster_project.report.run_log import RunRecord
+from dagster_project.settings import Settings
+
+FILES = """
+    select
+        crm_source,
+        kind,
+        cast(export_date as varchar) as export_date,
+        count(*) as files,
+        sum(rows_read) as rows_read,
+        sum(rows_loaded) as rows_loaded,
+        sum(rows_quarantined) as rows_quarantined
+    from main.load_manifest
+    where export_date = (
+        select max(newest.export_date)
+        from main.load_manifest as newest
+        where newest.crm_source = load_manifest.crm_source
+            and newest.kind = load_manifest.kind
+    )
+    group by all
+    order by all
+"""
+
+CHECKS = """
+    with rules as (
+        select rule_id, entity, severity,
+            case
+                when bool_or(status = 'FAIL') then 'FAIL'
+                when bool_or(status = 'PASS') then 'PASS'
+                else 'NOT_APPLICABLE'
+            end as status
+        from main.dq_results
+        where as_of_date = (select max(as_of_date) from raw.run_context)
+        group by rule_id, entity, severity
+    )
+
+    select
+        severity,
+        count(*) filter (where status = 'PASS') as passed,
+        count(*) filter (where status = 'FAIL') as failed,
+        count(*) filter (where status = 'NOT_APPLICABLE') as not_applicable
+    from rules
+    group by severity
+    order by case severity when 'critical' then 1 when 'warning' then 2 else 3 end
+"""
+
+UNASSIGNED = """
+    select 'fct_orders' as facts, crm_source, count(*) as rows,
+        count(*) filter (where customer_key = 'unknown') as unassigned
+    from main.fct_orders group by crm_source
+    union all
+    select 'fct_deals', crm_source, count(*), count(*) filter (where customer_key = 'unknown')
+    from main.fct_deals group by crm_source
+    union all
+    select 'fct_activities', crm_source, count(*), count(*) filter (where customer_key = 'unknown')
+    from main.fct_activities group by crm_source
+    union all
+    select 'fct_web_sessions', crm_source, count(*),
+        count(*) filter (where customer_key = 'unknown')
+    from main.fct_web_sessions group by crm_source
+    union all
+    select 'fct_email_events', crm_source, count(*),
+        count(*) filter (where customer_key = 'unknown')
+    from main.fct_email_events group by crm_source
+    union all
+    select 'fct_feedback', crm_source, count(*), count(*) filter (where customer_key = 'unknown')
+    from main.fct_feedback group by crm_source
+    union all
+    select 'names that several accounts bear', crm_source, count(*), count(*)
+    from intermediate.int_crm__account_names where account_key is null group by crm_source
+    order by 1, 2
+"""
+
+WORST = """
+    select rule_id, entity, crm_source, failed, evaluated, description_zh, description_en
+    from main.dq_results
+    where status = 'FAIL'
+        and as_of_date = (select max(as_of_date) from raw.run_context)
+    order by case severity when 'critical' then 1 when 'warning' then 2 else 3 end,
+        failed desc, rule_id, entity, crm_source
+    limit 10
+"""
+
+
+def summarise(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    settings: Settings,
+    publication: Publication,
+    run: RunRecord,
+) -> str:
+    """Write the summary from the working database."""
+    parts = [
+        f"# Kefen 客分 · {run.kind} {run.run_id}",
+        (
+            f"As of 截至 **{run.as_of_date}**, as known 数据截至 **{run.knowledge_date}**, "
+            f"money in 本位币 **{run.base_currency}**."
+        ),
+        "## Files 文件",
+        _table(connection, FILES),
+        "## Rules 规则",
+        _table(connection, CHECKS),
+    ]
+    worst = connection.execute(WORST).fetchall()
+    if worst:
+        parts += ["Most broken rules 主要问题:", _table(connection, WORST)]
+    parts += [
+        "## Not assigned to a customer 未能归属客户",
+        _table(connection, UNASSIGNED),
+        "## Customers 客户",
+    ]
+    for dimension in ("rfm_class", "abc_tier", "customer_status", "relationship_stage"):
+        parts.append(
+            _table(
+                connection,
+                f"select {dimension}, {dimension}_label_zh as 中文, "
+                f"{dimension}_label_en as english, count(*) as customers "
+                "from main.customer_classification group by all order by customers desc, 1",
+            )
+        )
+    parts += [
+        "## Where 位置",
+        f"- database 数据库: `{publication.database or '(not replaced: an older date)'}`",
+        f"- Parquet: `{publication.run_dir}`",
+        f"- tables 表: {len(publication.tables)}, rows 行: {sum(publication.tables.values()):,}",
+        f"- this summary 本摘要: `{settings.report_dir / (run.run_id + '.md')}`",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description or []]
+    rows = cursor.fetchall()
+    lines = [
+        "| " + " | ".join(names) + " |",
+        "|" + "|".join("---" for _ in names) + "|",
+        *("| " + " | ".join(_cell(value) for value in row) + " |" for row in rows),
+    ]
+    return "\n".join(lines) if rows else "(none 无)"
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)

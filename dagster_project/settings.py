@@ -1,0 +1,221 @@
+"""Settings: `kefen.yml`, read and checked once, handed around as a frozen value.
+
+What belongs here: the shape of the file, defaults, and the folders below `KEFEN_HOME`.
+What does not: anything that opens a database or reads an export.
+"""
+
+import os
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """kefen.yml cannot be used; the message names the file and each key at fault."""
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        message = f"unknown time zone {name!r}; use an IANA name such as Asia/Shanghai"
+        raise ValueError(message) from error
+    return name
+
+
+def _currency(code: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", code):
+        message = f"{code!r} is not an ISO 4217 code such as CNY or USD"
+        raise ValueError(message)
+    return code
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Currency = Annotated[str, AfterValidator(_currency)]
+DateOrder = Literal["ymd", "mdy", "dmy"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HeaderMap(_Strict):
+    """How one kind of file of a source is recognised and read.
+
+    columns: canonical field -> the header spellings that mean it, first present wins.
+    id: fields that make up the record id; "row" = content hash and its n-th occurrence.
+    """
+
+    kind: str
+    stems: list[str] = []
+    required: list[str] = []
+    id: list[str] | Literal["row"] = ["id"]
+    columns: dict[str, list[str]]
+    constants: dict[str, str] = {}
+    ignore: list[str] = []
+
+
+class Source(_Strict):
+    """One CRM or feed: where its drops lie and how they are read."""
+
+    format: Literal["zoho", "fxiaoke", "feeds", "custom"] = "custom"
+    path: Path
+    mode: Literal["full", "delta"] = "full"
+    export_date: date | None = None
+    export_date_shift_days: int = 0
+    time_zone: TimeZone = "Asia/Shanghai"
+    currency: Currency | None = None
+    rate_direction: Literal["base_per_unit", "unit_per_base"] = "base_per_unit"
+    money: Literal["orders", "invoices", "deals"] | None = None
+    net_of_tax: bool = False
+    expected_every_days: int = Field(default=1, ge=1)
+    on_critical: Literal["block", "use_last_good"] = "block"
+    accept_deletions: list[date] = []
+    date_order: DateOrder | None = None
+    date_orders: dict[str, DateOrder] = {}
+    delimiter: str | None = None
+    encoding: str | None = None
+    header_maps: list[HeaderMap] = []
+    enum_maps: dict[str, dict[str, str]] = {}
+
+
+class Rfm(_Strict):
+    """Recency, frequency, monetary: bins and measures (definitions §1)."""
+
+    bins: int = Field(default=5, ge=3, le=10)
+    frequency: Literal["purchase_days", "orders"] = "purchase_days"
+
+
+class Publish(_Strict):
+    """How much is kept beside the newest publication."""
+
+    keep_runs: int = Field(default=7, ge=1)
+
+
+class DuckDB(_Strict):
+    """Limits of the embedded database; memory_limit null = 60 % of the machine's memory."""
+
+    threads: int | None = Field(default=None, ge=1)
+    memory_limit: str | None = None
+
+
+class Spark(_Strict):
+    """Where the models run when engine is spark.
+
+    method: session = in a Spark session of each step, on master (local[*], spark://host:7077 …);
+    thrift = dbt talks to a Thrift server at host:port, which shares metastore and warehouse with
+    the sessions of the other steps. warehouse: folder of the tables, default <home>/work/spark.
+    conf: further Spark properties, which win.
+    """
+
+    method: Literal["session", "thrift"] = "session"
+    master: str = "local[*]"
+    warehouse: Path | None = None
+    host: str = "localhost"
+    port: int = Field(default=10000, ge=1, le=65535)
+    user: str | None = None
+    conf: dict[Annotated[str, Field(pattern=r"^spark\.[^\s]+$")], str] = {}
+
+
+class Settings(_Strict):
+    """The whole of kefen.yml, with `home` resolved to an absolute folder."""
+
+    demo: bool = False
+    demo_customers: int = Field(default=2000, ge=1)
+    home: Path = Path("data")
+    business_time_zone: TimeZone = "Asia/Shanghai"
+    base_currency: Currency = "CNY"
+    window_days: int | None = Field(default=365, ge=1)
+    lookback_days: int = Field(default=0, ge=0)
+    count_zero_value: bool = False
+    rfm: Rfm = Rfm()
+    publish: Publish = Publish()
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    duckdb: DuckDB = DuckDB()
+    spark: Spark = Spark()
+    sources: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Source]
+
+    @model_validator(mode="after")
+    def _has_sources(self) -> "Settings":
+        if not self.sources:
+            message = "sources: at least one source is needed"
+            raise ValueError(message)
+        return self
+
+    @property
+    def raw_dir(self) -> Path:
+        """Immutable Parquet by source, kind, export date and revision."""
+        return self.home / "raw"
+
+    @property
+    def work_dir(self) -> Path:
+        """The working database and what can be rebuilt from raw."""
+        return self.home / "work"
+
+    @property
+    def work_db(self) -> Path:
+        """The working DuckDB file; no schema in it may be called like the file."""
+        return self.work_dir / "kefen_work.duckdb"
+
+    @property
+    def published_dir(self) -> Path:
+        """What readers open."""
+        return self.home / "published"
+
+    @property
+    def report_dir(self) -> Path:
+        """Run summaries for people."""
+        return self.home / "report"
+
+    def source_dir(self, name: str) -> Path:
+        """Give the folder (or single file) that holds a source's drops.
+
+        $KEFEN_EXPORTS_<SOURCE> points elsewhere, for data that lies outside the home folder.
+        """
+        elsewhere = os.environ.get(f"KEFEN_EXPORTS_{name.upper()}")
+        path = Path(elsewhere) if elsewhere else self.sources[name].path
+        return path if path.is_absolute() else self.home / path
+
+
+def load_settings(path: Path | None = None, *, home: Path | None = None) -> Settings:
+    """Read and check kefen.yml.
+
+    path: defaults to $KEFEN_CONFIG, else kefen.yml beside the project.
+    home: defaults to $KEFEN_HOME, else the file's `home`, relative to the project folder.
+    Raises SettingsError naming the file and every key at fault.
+    """
+    path = path or Path(os.environ.get("KEFEN_CONFIG") or PROJECT_DIR / "kefen.yml")
+    if not path.is_absolute() and not path.exists():
+        path = PROJECT_DIR / path
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"settings file {path}: {error.strerror}; set KEFEN_CONFIG or create it"
+        raise SettingsError(message) from error
+    try:
+        content: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        message = f"settings file {path} is not YAML: {error}"
+        raise SettingsError(message) from error
+    if not isinstance(content, dict):
+        message = f"settings file {path}: expected keys and values, found {type(content).__name__}"
+        raise SettingsError(message)
+    env_home = os.environ.get("KEFEN_HOME")
+    chosen = home or (Path(env_home) if env_home else Path(content.get("home", "data")))
+    content["home"] = str(chosen if chosen.is_absolute() else PROJECT_DIR / chosen)
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in e['loc']) or '(file)'}: {e['msg']}"
+            for e in error.errors()
+        ]
+        message = f"settings file {path}:\n" + "\n".join(lines)
+        raise SettingsError(message) from error

@@ -1,0 +1,111 @@
+"""The run context: which dates a run computes, handed to the models as two small tables.
+
+Models never read a clock and take no variables: `raw.run_context` has one row per as-of date and
+`raw.run_settings` a single row (definitions §0).
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import duckdb
+
+from dagster_project.settings import Settings
+
+NO_WINDOW_START = date(1900, 1, 1)
+
+
+class RunContextError(Exception):
+    """The dates asked for cannot be computed."""
+
+
+class NoRunContextError(Exception):
+    """A step was asked for before the run was prepared."""
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """One date to compute: what had happened by as_of, as known by the exports up to knowledge."""
+
+    as_of_date: date
+    knowledge_date: date
+    attribute_date: date
+    window_start: date
+    is_newest: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exports:
+    """The first and the newest export date that are loaded."""
+
+    first: date
+    newest: date
+
+
+def knowledge_date(as_of: date, *, exports: Exports, lookback_days: int) -> date:
+    """K(D) = max(E0, min(D + L, newest export loaded)), definitions §0."""
+    return max(exports.first, min(as_of + timedelta(days=lookback_days), exports.newest))
+
+
+def run_dates(
+    as_of_dates: list[date],
+    *,
+    exports: Exports,
+    settings: Settings,
+    known: date | None = None,
+) -> list[AsOf]:
+    """Give each as-of date its knowledge date, attribute date and window; the last is published.
+
+    known: a knowledge date that replaces K(D) for all of them.
+    """
+    if not as_of_dates:
+        raise RunContextError("no as-of date was given; expected at least one")
+    if known is not None and known < exports.first:
+        raise RunContextError(
+            f"KNOWN={known} is before the first export loaded, {exports.first}; "
+            f"choose a date from {exports.first} to {exports.newest}"
+        )
+    ordered = sorted(set(as_of_dates))
+    return [
+        AsOf(
+            as_of_date=day,
+            knowledge_date=known
+            or knowledge_date(day, exports=exports, lookback_days=settings.lookback_days),
+            attribute_date=max(day, exports.first),
+            window_start=NO_WINDOW_START
+            if settings.window_days is None
+            else day - timedelta(days=settings.window_days - 1),
+            is_newest=day == ordered[-1],
+        )
+        for day in ordered
+    ]
+
+
+def write_run_context(
+    connection: duckdb.DuckDBPyConnection, dates: list[AsOf], *, settings: Settings
+) -> None:
+    """Replace raw.run_context and raw.run_settings."""
+    connection.execute("create schema if not exists raw")
+    connection.execute(
+        "create or replace table raw.run_context (as_of_date date, knowledge_date date, "
+        "attribute_date date, window_start date, is_newest boolean)"
+    )
+    connection.executemany(
+        "insert into raw.run_context values (?, ?, ?, ?, ?)",
+        [
+            (d.as_of_date, d.knowledge_date, d.attribute_date, d.window_start, d.is_newest)
+            for d in dates
+        ],
+    )
+    connection.execute(
+        "create or replace table raw.run_settings (base_currency varchar, bins integer, "
+        "frequency_measure varchar, count_zero_value boolean)"
+    )
+    connection.execute(
+        "insert into raw.run_settings values (?, ?, ?, ?)",
+        (
+            settings.base_currency,
+            settings.rfm.bins,
+            settings.rfm.frequency,
+            settings.count_zero_value,
+        ),
+    )

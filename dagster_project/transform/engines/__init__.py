@@ -1,0 +1,50 @@
+"""Where the models run: what a night asks of an engine, and the engine of a settings file."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from dagster_project.settings import Settings
+from dagster_project.transform.context import AsOf
+from expectations.rules import Rule, Stage
+from expectations.runner import CheckResult
+
+# Tables that a night adds to; all others are made anew.
+HISTORY_TABLES = ("customer_classification_history", "rfm_thresholds", "dq_results")
+
+
+class Engine(Protocol):
+    """What a night needs besides dbt; its state is on disk, so that a step may build it anew."""
+
+    def newest_history(self) -> date | None:
+        """Give the newest date of the class history, restored from the publication if lost."""
+
+    def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
+        """Make schema raw: what is landed up to `known`, and the dates of the run."""
+
+    def judge(self, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
+        """Judge the rules of a stage on the newest date of the run."""
+
+    def complete_manifest(self) -> int:
+        """Complete the counts of raw.load_manifest from staging; give the number of files."""
+
+    def row_counts(self) -> dict[str, int]:
+        """Count the rows of every model that is a table."""
+
+    def gather(self) -> None:
+        """Bring what is published, and what the summary reads, into the working DuckDB file."""
+
+    def release(self) -> None:
+        """Let go of what dbt's process needs for itself."""
+
+
+def engine_of(settings: Settings) -> Engine:
+    """Give the engine that the settings name."""
+    if settings.engine == "spark":
+        # An extra that need not be installed.
+        from dagster_project.transform.engines.spark import SparkEngine  # noqa: PLC0415
+
+        return SparkEngine(settings)
+    from dagster_project.transform.engines.duckdb import DuckDBEngine  # noqa: PLC0415
+
+    return DuckDBEngine(settings)

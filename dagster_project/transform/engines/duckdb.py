@@ -1,0 +1,109 @@
+"""The embedded engine: everything is in the working DuckDB file."""
+
+import logging
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+
+from dagster_project.ingest import completion, views
+from dagster_project.ingest.sql import literal
+from dagster_project.settings import Settings
+from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
+from dagster_project.transform.dbt import memory_limit
+from dagster_project.transform.engines import HISTORY_TABLES
+from expectations.rules import Rule, Stage
+from expectations.runner import CheckResult, run_checks
+
+LOGGER = logging.getLogger(__name__)
+
+
+def open_work_db(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """Open the working database for writing, within the configured limits."""
+    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(
+        str(settings.work_db),
+        config={
+            "memory_limit": memory_limit(settings),
+            "temp_directory": str(settings.work_dir / "duckdb_tmp"),
+        },
+    )
+    connection.execute("set preserve_insertion_order = false")
+    return connection
+
+
+class DuckDBEngine:
+    """The models run in the working database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def newest_history(self) -> date | None:
+        """Give the newest date of the class history, restored from the publication if lost."""
+        with open_work_db(self._settings) as connection:
+            restore_history(connection, self._settings)
+            if not _has_table(connection, "customer_classification_history"):
+                return None
+            newest = connection.execute(
+                "select max(as_of_date) from main.customer_classification_history"
+            ).fetchone()
+        return newest[0] if newest else None
+
+    def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
+        """Make schema raw: views over the change log, and tables."""
+        with open_work_db(self._settings) as connection:
+            views.register(connection, self._settings, known)
+            write_run_context(connection, list(dates), settings=self._settings)
+
+    def judge(self, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
+        """Judge the rules of a stage on the newest date of the run."""
+        database = self._settings.work_db
+        if not database.is_file():
+            raise NoRunContextError(f"there is no {database}; prepare the run first")
+        with duckdb.connect(str(database), read_only=True) as connection:
+            row = connection.execute(
+                "select max(as_of_date) from raw.run_context where is_newest"
+            ).fetchone()
+        if row is None or row[0] is None:
+            raise NoRunContextError(f"{database} has no run context; prepare the run first")
+        return run_checks(database, stage=stage, as_of=row[0], rules=rules)
+
+    def complete_manifest(self) -> int:
+        """Complete the counts of raw.load_manifest from staging."""
+        with open_work_db(self._settings) as connection:
+            return completion.complete_manifest(connection, self._settings)
+
+    def row_counts(self) -> dict[str, int]:
+        """Count the rows of every model that is a table, from the database's own catalogue."""
+        with duckdb.connect(str(self._settings.work_db), read_only=True) as connection:
+            return dict(
+                connection.execute(
+                    "select table_name, estimated_size from duckdb_tables() "
+                    "where schema_name in ('main', 'intermediate', 'seeds')"
+                ).fetchall()
+            )
+
+    def gather(self) -> None:
+        """Nothing to do: all tables are in the working database."""
+
+    def release(self) -> None:
+        """Nothing to do: no connection outlives a step."""
+
+
+def restore_history(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Take the history from the newest publication if the working database was deleted."""
+    current = settings.published_dir / "current"
+    for table in HISTORY_TABLES:
+        path = current / f"{table}.parquet"
+        if _has_table(connection, table) or not path.exists():
+            continue
+        LOGGER.warning("taking %s from %s: the working database has none", table, path)
+        connection.execute(f"create table main.{table} as from read_parquet({literal(path)})")
+
+
+def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    row = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'main' and table_name = ?",
+        (table,),
+    ).fetchone()
+    return bool(row and row[0])

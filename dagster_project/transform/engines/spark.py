@@ -1,0 +1,242 @@
+"""Apache Spark: the raw zone as external tables, the models as Parquet tables of its warehouse.
+
+What is small and already known without Spark (manifest, audits, the dates of a run) is made by
+DuckDB exactly as on the embedded engine and handed over as Parquet; so is what comes out.
+"""
+
+import logging
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from dagster_project.ingest import completion, views
+from dagster_project.ingest.audit import Audit
+from dagster_project.ingest.contract import Entity, load_contract
+from dagster_project.ingest.sql import literal, quoted
+from dagster_project.settings import Settings
+from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
+from dagster_project.transform.engines import HISTORY_TABLES
+from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.spark_session import (
+    close_spark_session,
+    spark_dir,
+    spark_session,
+    warehouse_dir,
+)
+from expectations.rules import Rule, Stage
+from expectations.runner import CheckResult, run_checks_in
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOGGER = logging.getLogger(__name__)
+
+PARTITION = "as_of_date"
+# What the summary reads beside the published tables.
+SUMMARY_TABLES = ("int_crm__account_names", "int_config__thresholds")
+SPARK_TYPES = {"VARCHAR": "string", "INTEGER": "int"}
+# What the completion of the manifest reads of a staged row.
+FATE_COLUMNS = (
+    "_source, _kind, _export_date, _record_id, _content_hash, _quarantine_reason, _is_deleted"
+)
+
+
+class SparkEngine:
+    """The models run on Spark; DuckDB reads and writes what is small."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._raw = spark_dir(settings) / "raw"
+
+    @property
+    def _spark(self) -> "SparkSession":
+        return spark_session(self._settings)
+
+    def newest_history(self) -> date | None:
+        """Give the newest date of the class history, restored from the publication if lost."""
+        self._restore_history()
+        table = "main.customer_classification_history"
+        if not self._spark.catalog.tableExists(table):
+            return None
+        newest: date | None = self._spark.sql(f"select max({PARTITION}) from {table}").first()[0]
+        return newest
+
+    def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
+        """Make schema raw: partitions over the change log, and small tables."""
+        with duckdb.connect() as connection:
+            views.register(connection, self._settings, known)
+            write_run_context(connection, list(dates), settings=self._settings)
+            self._write_small_tables(connection)
+        self._spark.sql("drop database if exists raw cascade")
+        self._spark.sql("create database raw")
+        for folder in sorted(self._raw.iterdir()):
+            self._spark.sql(
+                f"create table raw.`{folder.name}` using parquet location {_text(folder)}"
+            )
+        folders: dict[str, list[tuple[Audit, Path]]] = defaultdict(list)
+        audits = views.read_audits(self._settings, known)
+        for audit, folder in views.accepted_folders(self._settings, audits):
+            folders[audit.entity].append((audit, folder))
+        for entity in load_contract().values():
+            self._register_entity(entity, folders[entity.name])
+
+    def judge(self, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
+        """Judge the rules of a stage on the newest date of the run."""
+        if not self._spark.catalog.tableExists("raw.run_context"):
+            raise NoRunContextError("Spark has no raw.run_context; prepare the run first")
+        newest = self._spark.sql("select max(as_of_date) from raw.run_context where is_newest")
+        # Importing it imports Great Expectations, which takes 4 s.
+        from expectations.spark_engine import open_session  # noqa: PLC0415
+
+        return run_checks_in(
+            lambda: open_session(self._spark), stage=stage, as_of=newest.first()[0], rules=rules
+        )
+
+    def complete_manifest(self) -> int:
+        """Complete the counts of raw.load_manifest from staging."""
+        fates = spark_dir(self._settings) / "fates"
+        with duckdb.connect() as connection:
+            views.register(connection, self._settings, self._known())
+            connection.execute("create schema staging")
+            for entity in load_contract().values():
+                folder = fates / entity.name
+                staged = f"stg_crm__{entity.name}"
+                self._spark.sql(f"select {FATE_COLUMNS} from staging.{staged}").write.parquet(
+                    str(folder), mode="overwrite"
+                )
+                connection.execute(
+                    f"create view staging.{quoted(staged)} as "
+                    f"from read_parquet({literal(folder / '*.parquet')})"
+                )
+            done = completion.complete_manifest(connection, self._settings)
+            self._write_small_tables(connection, only="load_manifest")
+        self._spark.sql("refresh table raw.load_manifest")
+        shutil.rmtree(fates)
+        return done
+
+    def row_counts(self) -> dict[str, int]:
+        """Count the rows of every model that is a table, from the ends of its files."""
+        counts = {}
+        with duckdb.connect() as connection:
+            for schema in ("main", "intermediate", "seeds"):
+                for table in _tables(self._schema_dir(schema)):
+                    row = connection.execute(
+                        f"select count(*) from {_parquet(self._schema_dir(schema) / table)}"
+                    ).fetchone()
+                    counts[table] = int(row[0]) if row else 0
+        return counts
+
+    def gather(self) -> None:
+        """Copy what is published, and what the summary reads, into the working DuckDB file."""
+        # Nothing in it is kept from night to night: the warehouse holds the history.
+        self._settings.work_db.unlink(missing_ok=True)
+        with open_work_db(self._settings) as connection:
+            connection.execute("create schema intermediate; create schema raw")
+            for table in _tables(self._schema_dir("main")):
+                self._copy(connection, "main", table, self._schema_dir("main") / table)
+            for table in SUMMARY_TABLES:
+                folder = self._schema_dir("intermediate") / table
+                self._copy(connection, "intermediate", table, folder)
+            self._copy(connection, "raw", "run_context", self._raw / "run_context")
+
+    def release(self) -> None:
+        """Close the session: the metastore admits one process."""
+        close_spark_session()
+
+    def _schema_dir(self, schema: str) -> Path:
+        return warehouse_dir(self._settings) / f"{schema}.db"
+
+    def _known(self) -> date | None:
+        """Give the knowledge date that bounded the registration, as the manifest shows it."""
+        newest = self._spark.sql("select max(export_date) from raw.load_manifest").first()
+        return newest[0] if newest else None
+
+    def _write_small_tables(
+        self, connection: duckdb.DuckDBPyConnection, only: str | None = None
+    ) -> None:
+        rows = connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'raw'"
+        ).fetchall()
+        for (table,) in rows:
+            if only in {None, table}:
+                folder = self._raw / table
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                connection.execute(
+                    f"copy raw.{quoted(table)} to {literal(folder / 'rows.parquet')} "
+                    "(format parquet)"
+                )
+
+    def _register_entity(self, entity: Entity, folders: list[tuple[Audit, Path]]) -> None:
+        """Register a view like DuckDB's over one partition per accepted drop."""
+        columns = ", ".join(
+            f"`{name}` {SPARK_TYPES.get(kind, kind)}" for name, kind in entity.columns.items()
+        )
+        landed = f"raw.landed_{entity.name}"
+        self._spark.sql(
+            f"create table {landed} ({columns}, drop_source string, drop_kind string, "
+            "drop_date string) using parquet "
+            "partitioned by (drop_source, drop_kind, drop_date) "
+            f"location {_text(spark_dir(self._settings) / 'landed' / entity.name)}"
+        )
+        if folders:
+            parts = " ".join(
+                f"partition (drop_source = {_text(audit.crm_source)}, "
+                f"drop_kind = {_text(audit.kind)}, "
+                f"drop_date = '{audit.export_date}') location {_text(folder)}"
+                for audit, folder in folders
+            )
+            self._spark.sql(f"alter table {landed} add {parts}")
+        names = ", ".join(f"landed.`{name}`" for name in entity.columns)
+        self._spark.sql(
+            f"create view raw.`{entity.name}` as select {names}, "
+            "coalesce(landed._kind = sources.money_entity, false) as _is_money_entity "
+            f"from {landed} as landed left join raw.sources as sources "
+            "on landed._source = sources.crm_source"
+        )
+
+    def _restore_history(self) -> None:
+        """Take the history from the newest publication if the warehouse was deleted."""
+        current = self._settings.published_dir / "current"
+        for table in HISTORY_TABLES:
+            path = current / f"{table}.parquet"
+            if self._spark.catalog.tableExists(f"main.{table}") or not path.exists():
+                continue
+            LOGGER.warning("taking %s from %s: the warehouse has none", table, path)
+            self._spark.sql("create database if not exists main")
+            self._spark.read.parquet(str(path)).write.partitionBy(PARTITION).saveAsTable(
+                f"main.{table}", format="parquet"
+            )
+
+    def _copy(
+        self, connection: duckdb.DuckDBPyConnection, schema: str, table: str, folder: Path
+    ) -> None:
+        """Copy a table; its partition column comes first again, and as a date."""
+        columns = "*"
+        if any(folder.glob(f"{PARTITION}=*")):
+            columns = f"cast({PARTITION} as date) as {PARTITION}, * exclude ({PARTITION})"
+        connection.execute(
+            f"create table {schema}.{quoted(table)} as select {columns} from {_parquet(folder)}"
+        )
+
+
+def _tables(folder: Path) -> list[str]:
+    """Name the tables of a schema of the warehouse."""
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def _parquet(folder: Path) -> str:
+    return (
+        f"read_parquet({literal(folder / '**' / '*.parquet')}, "
+        "hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
+    )
+
+
+def _text(value: str | Path) -> str:
+    """Write a text as Spark reads it: a backslash escapes."""
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

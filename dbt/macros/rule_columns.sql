@@ -1,0 +1,21 @@
+{#- Names of the flag columns of a table (ent_001, upd_003, str_007 …), as they are in the database,
+    so that a rule is added with one column and one row of the index. -#}
+{% macro rule_columns(relation) -%}
+    {%- set names = [] -%}
+    {%- if execute -%}
+        {%- for column in adapter.get_columns_in_relation(relation) -%}
+            {%- if modules.re.match('^(ent|upd|str)_[0-9]{3}$', column.name) -%}
+                {%- do names.append(column.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(names) }}
+{%- endmacro %}
+
+{#- Tables with flag columns, by entity. -#}
+{% macro flag_tables() -%}
+    {{ return([
+        'accounts', 'contacts', 'leads', 'deals', 'orders', 'order_lines', 'refunds',
+        'activities', 'products', 'amounts', 'customers',
+    ]) }}
+{%- endmacro %}

@@ -1,0 +1,37 @@
+-- Grain: one row per as_of_date, the thresholds in force on it as columns.
+{%- set parameters = [
+    'abc_a_share_pct', 'abc_b_share_pct', 'default_cadence_days', 'decline_cadence_factor',
+    'decline_min_days', 'decline_amount_ratio', 'decline_min_prior_days',
+    'exploration_tenure_days', 'maturity_purchase_days', 'maturity_tenure_days',
+    'maturity_cadence_factor', 'churn_min_days', 'churn_cadence_factor', 'new_tenure_days',
+    'growth_amount_ratio', 'growth_min_days', 'half_period_days', 'loyal_purchase_days',
+    'loyal_recency_days',
+] %}
+with run_context as (
+    select * from {{ source('raw', 'run_context') }}
+),
+
+class_thresholds as (
+    select * from {{ ref('class_thresholds') }}
+)
+
+select
+    run_context.as_of_date,
+    {%- for parameter in parameters %}
+        max(
+            case
+                when class_thresholds.parameter = '{{ parameter }}' then class_thresholds.value
+            end
+        )
+            as {{ parameter }},
+    {%- endfor %}
+    max(class_thresholds.rule_version) as rule_version
+from run_context
+inner join class_thresholds
+    on
+        run_context.as_of_date >= class_thresholds.valid_from
+        and (
+            class_thresholds.valid_to is null
+            or run_context.as_of_date <= class_thresholds.valid_to
+        )
+group by run_context.as_of_date

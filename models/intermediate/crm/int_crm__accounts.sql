@@ -1,0 +1,87 @@
+-- Grain: one row per account version: record and run of exports in which it did not change.
+with {{ record_versions(ref('stg_crm__accounts')) }},
+
+owner_names as (
+    select * from {{ ref('int_crm__owner_names') }}
+),
+
+enum_map as (
+    select * from {{ ref('int_config__enum_map') }}
+)
+
+select
+    {{ record_key('accounts', 'versions._record_id', 'versions._source') }} as account_key,
+    versions._source as crm_source,
+    versions._record_id as account_id,
+    versions.name as account_name,
+    coalesce(customer_type.value, 'company') as customer_type,
+    coalesce(versions.account_type, versions.status) as crm_status,
+    versions.industry,
+    versions.website,
+    coalesce(versions.phone, versions.mobile) as phone,
+    versions.mobile,
+    versions.email,
+    versions.country,
+    versions.province,
+    versions.city,
+    versions.employees,
+    versions.annual_revenue,
+    versions.credit_code,
+    coalesce(
+        {{ record_key('users', 'versions.owner_id', 'versions._source') }},
+        owner_names.owner_key
+    ) as owner_key,
+    versions.owner_name,
+    versions.source_channel,
+    coalesce(lead_source.value, 'unknown') as source_channel_group,
+    versions.level,
+    coalesce(life_status.value, 'active') as life_status,
+    versions.last_followed_at,
+    versions.next_follow_at,
+    cast(versions.created_at as date) as created_date,
+    versions.modified_at,
+    nullif(
+        substr(
+            case
+                when versions.source_channel is not null and lead_source.value is null
+                    then '; source_channel=' || versions.source_channel
+                else ''
+            end
+            || case
+                when versions.customer_type is not null and customer_type.value is null
+                    then '; customer_type=' || versions.customer_type
+                else ''
+            end
+            || case
+                when versions.life_status is not null and life_status.value is null
+                    then '; life_status=' || versions.life_status
+                else ''
+            end,
+            3
+        ),
+        ''
+    ) as unmapped_values,
+    versions._cast_errors as cast_errors,
+    versions.valid_from,
+    versions.valid_to
+from versions
+left join owner_names
+    on
+        versions._source = owner_names.crm_source
+        and case when versions.owner_id is null then versions.owner_name end
+        = owner_names.owner_name
+left join enum_map as customer_type
+    on
+        versions._source = customer_type.crm_source
+        and customer_type.enum = 'customer_type'
+        and {{ folded('versions.customer_type') }} = customer_type.raw_value_key
+left join enum_map as lead_source
+    on
+        versions._source = lead_source.crm_source
+        and lead_source.enum = 'lead_source'
+        and {{ folded('versions.source_channel') }} = lead_source.raw_value_key
+left join enum_map as life_status
+    on
+        versions._source = life_status.crm_source
+        and life_status.enum = 'life_status'
+        and {{ folded('versions.life_status') }} = life_status.raw_value_key

@@ -1,0 +1,36 @@
+-- Grain: one row per contact known and created by the published date.
+with versions as (
+    select * from {{ ref('int_crm__contacts') }}
+),
+
+published_records as (
+    select * from {{ ref('int_customers__published_records') }}
+),
+
+run_context as (
+    select * from {{ source('raw', 'run_context') }}
+    where is_newest
+)
+
+select
+    versions.contact_key,
+    coalesce(published_records.customer_key, 'unknown') as customer_key,
+    versions.crm_source,
+    versions.contact_id,
+    versions.contact_name,
+    versions.title,
+    versions.department,
+    versions.role,
+    versions.gender,
+    versions.birth_date,
+    versions.phone,
+    versions.email,
+    versions.owner_key,
+    versions.created_date
+from versions
+inner join run_context
+    on
+        {{ is_known('versions', 'run_context.attribute_date') }}
+        and versions.life_status <> 'void'
+        and coalesce(versions.created_date, run_context.as_of_date) <= run_context.as_of_date
+left join published_records on versions.party_key = published_records.record_key

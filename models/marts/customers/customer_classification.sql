@@ -1,0 +1,48 @@
+-- Grain: one row per living customer, on the published date: every class with its labels.
+{%- set dimensions = [
+    'rfm_class', 'abc_tier', 'relationship_stage', 'customer_status', 'prospect_stage',
+    'customer_type',
+] %}
+with classes as (
+    select * from {{ ref('int_customers__classes') }}
+),
+
+class_labels as (
+    select * from {{ ref('class_labels') }}
+),
+
+run_context as (
+    select * from {{ source('raw', 'run_context') }}
+    where is_newest
+)
+
+select
+    classes.as_of_date,
+    classes.customer_key,
+    classes.customer_name,
+    classes.owner_key,
+    classes.rfm_code,
+    {%- for dimension in dimensions %}
+        classes.{{ dimension }},
+        {{ dimension }}_labels.label_zh as {{ dimension }}_label_zh,
+        {{ dimension }}_labels.label_en as {{ dimension }}_label_en,
+    {%- endfor %}
+    classes.is_new_customer,
+    is_new_customer_labels.label_zh as is_new_customer_label_zh,
+    is_new_customer_labels.label_en as is_new_customer_label_en
+from classes
+inner join run_context on classes.as_of_date = run_context.as_of_date
+{%- for dimension in dimensions %}
+    left join class_labels as {{ dimension }}_labels
+        on
+            {{ dimension }}_labels.dimension = '{{ dimension }}'
+            and classes.{{ dimension }} = {{ dimension }}_labels.code
+{%- endfor %}
+left join class_labels as is_new_customer_labels
+    on
+        is_new_customer_labels.dimension = 'is_new_customer'
+        and is_new_customer_labels.code = case
+            when classes.is_new_customer then 'true'
+            when classes.customer_status = 'prospect' then 'not_applicable'
+            else 'false'
+        end

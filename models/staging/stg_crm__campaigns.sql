@@ -1,0 +1,72 @@
+-- Grain: one row per exported campaign row that differs from the export before,
+-- and one per deletion found between full drops (_is_deleted).
+with source as (
+    select * from {{ source('raw', 'campaigns') }}
+),
+
+typed as (
+    select
+        *,
+        {{ as_date('start_date') }} as start_date_typed,
+        {{ as_date('end_date') }} as end_date_typed,
+        {{ as_number('expected_revenue') }} as expected_revenue_typed,
+        {{ as_number('budgeted_cost') }} as budgeted_cost_typed,
+        {{ as_number('actual_cost') }} as actual_cost_typed,
+        {{ as_number('sent_count') }} as sent_count_typed,
+        {{ as_timestamp('created_at') }} as created_at_typed,
+        {{ as_timestamp('modified_at') }} as modified_at_typed
+    from source
+),
+
+final as (
+    select
+        _source as crm_source,
+        _kind as record_kind,
+        _record_id,
+        name,
+        campaign_type,
+        status,
+        start_date_typed as start_date,
+        end_date_typed as end_date,
+        expected_revenue_typed as expected_revenue,
+        budgeted_cost_typed as budgeted_cost,
+        actual_cost_typed as actual_cost,
+        sent_count_typed as sent_count,
+        currency,
+        owner_id,
+        owner_name,
+        life_status,
+        created_at_typed as created_at,
+        modified_at_typed as modified_at,
+        _source,
+        _kind,
+        _file as _source_file,
+        _row_number as _source_row_number,
+        _export_date,
+        _revision,
+        _content_hash,
+        _is_deleted,
+        _row_text,
+        _extra,
+        {{ cast_errors([
+            'start_date',
+            'end_date',
+            'expected_revenue',
+            'budgeted_cost',
+            'actual_cost',
+            'sent_count',
+            'created_at',
+            'modified_at',
+        ]) }} as _cast_errors,
+        case
+            when _is_deleted then null
+            when _row_error is not null then 'structure'
+            when _record_id is null then 'record_id'
+            when _duplicate_of_row is not null then 'duplicate'
+        end as _quarantine_reason,
+        _row_error,
+        _duplicate_of_row
+    from typed
+)
+
+select * from final

@@ -1,0 +1,135 @@
+"""What Dagster is told: jobs, schedule, assets with owners, and a check for every data rule."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster import (  # noqa: TID251
+    AssetCheckSeverity,
+    AssetKey,
+    Definitions,
+    ScheduleDefinition,
+    in_process_executor,
+)
+
+from dagster_project import cli
+from dagster_project.definitions import build_defs
+from dagster_project.defs.quality.checks import asset_of, check_name, to_check_result
+from dagster_project.settings import Settings
+from expectations.rules import Action, Severity, load_rules
+from expectations.runner import CheckResult, Status
+
+
+@pytest.fixture(scope="module")
+def definitions() -> Definitions:
+    return build_defs()
+
+
+def test_both_jobs_hold_every_asset_and_check(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+
+    assert {job.name for job in definitions.jobs or []} == {"nightly", "backfill"}
+    for name in ("nightly", "backfill"):
+        job = definitions.resolve_job_def(name)
+        assert job.asset_layer.executable_asset_keys == graph.get_all_asset_keys()
+        assert job.asset_layer.asset_graph.asset_check_keys == graph.asset_check_keys
+
+
+def test_the_schedule_runs_the_night_at_two_in_the_business_time_zone(
+    definitions: Definitions,
+) -> None:
+    schedule = definitions.resolve_schedule_def("nightly_at_two")
+
+    assert isinstance(schedule, ScheduleDefinition)
+    assert schedule.job_name == "nightly"
+    assert schedule.cron_schedule == "0 2 * * *"
+    assert schedule.execution_timezone == "Asia/Shanghai"
+
+
+def test_every_asset_has_a_group_an_owner_and_a_description(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+
+    assert len(nodes) > 100
+    assert [n.key for n in nodes if not n.group_name or n.group_name == "default"] == []
+    assert [n.key for n in nodes if not n.owners] == []
+    assert [n.key for n in nodes if len(n.description or "") < 10] == []
+    # What a reader of the catalogue wants to know is not the query.
+    assert [n.key for n in nodes if "select" in (n.description or "")] == []
+
+
+def test_every_rule_of_the_index_is_a_check_on_an_asset_that_exists(
+    definitions: Definitions,
+) -> None:
+    graph = definitions.resolve_asset_graph()
+    checks = {(key.asset_key, key.name) for key in graph.asset_check_keys}
+    rules = load_rules()
+
+    assert {asset_of(rule) for rule in rules} <= graph.get_all_asset_keys()
+    expected = {(asset_of(rule), check_name(rule.rule_id, rule.entity)) for rule in rules}
+    assert expected - checks == set()
+
+
+@pytest.mark.parametrize(
+    ("status", "severity", "action", "stops"),
+    [
+        ("PASS", "critical", "block", False),
+        ("NOT_APPLICABLE", "critical", "block", False),
+        ("FAIL", "critical", "block", True),
+        ("FAIL", "critical", "quarantine", False),
+        ("FAIL", "warning", "report", False),
+        ("FAIL", "info", "report", False),
+        ("ERROR", "critical", "block", True),
+        ("ERROR", "warning", "report", True),
+        ("ERROR", "info", "report", True),
+    ],
+)
+def test_critical_failures_and_rules_that_could_not_be_judged_stop_the_night(
+    *, status: Status, severity: Severity, action: Action, stops: bool
+) -> None:
+    result = CheckResult(
+        rule_id="ENT-001",
+        entity="accounts",
+        table="intermediate.int_dq__accounts_flags",
+        severity=severity,
+        action=action,
+        status=status,
+        evaluated=10,
+        failed=1,
+        not_applicable=0,
+        pass_rate=0.9,
+        sample_keys=("a", "b"),
+        message="ENT-001 accounts: 1 of 10 fail",
+    )
+    check = to_check_result(result, asset=AssetKey("int_dq__accounts_flags"))
+    assert (not check.passed and check.severity is AssetCheckSeverity.ERROR) is stops
+    assert check.passed is (status in {"PASS", "NOT_APPLICABLE"})
+
+
+def test_every_check_of_a_rule_can_stop_what_is_downstream(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    assert [s.name for s in specs if "rule_id" in s.metadata and not s.blocking] == []
+
+
+def test_what_a_killed_run_holds_stops_nobody(
+    definitions: Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "")
+    settings = Settings.model_validate({"home": tmp_path, "sources": {"zoho": {"path": "z"}}})
+
+    folder = cli.prepare_instance(settings)
+
+    # Pools and run limits of Dagster outlive a killed process; the writer's lock does not.
+    assert yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) == {
+        "telemetry": {"enabled": False}
+    }
+    graph = definitions.resolve_asset_graph()
+    assert [key for key in graph.get_all_asset_keys() if graph.get(key).pools] == []
+
+
+def test_runs_of_the_daemon_wait_for_each_other_in_one_process(definitions: Definitions) -> None:
+    night = (definitions.resources or {})["night"]
+    assert night.wait_seconds > 3600
+    assert definitions.executor is in_process_executor

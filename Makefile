@@ -42,12 +42,12 @@ dev: install ## Open the Dagster UI with schedule and sensor
 	@$(RUN) -m dagster_project dev
 
 test: install ## Run all tests but Spark and the long ones
-	@$(RUN) -m pytest -m "not spark and not soak and not bench" -n 2 --dist loadfile
+	@$(RUN) -m pytest -m "not soak and not bench" --ignore tests/spark -n 2 --dist loadfile
 
 test-spark: install ## Run the tests on Apache Spark (needs Java 17)
 	@$(RUN) -m dagster_project.spark_check
 	$(UV) sync --frozen --quiet --python $(PYTHON) --extra spark
-	@$(RUN) -m pytest -m spark
+	@$(RUN) -m pytest tests/spark
 
 lint: install
 	@.venv/bin/ruff check .

@@ -73,6 +73,8 @@ def write_fxiaoke(
         written = dirt.rows_with_repeats("fxiaoke", kind, rows)
         content = _chunks_of(snapshot, kind, build, written, dirt)
         if form == "jsonl":
+            if written.size == 0:  # an exporter without records writes no file
+                continue
             with (folder / f"{api}.jsonl").open("wb") as file:
                 for columns in content:
                     file.write(json_lines([piece for c in columns for piece in _pieces(c)]))

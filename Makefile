@@ -24,7 +24,7 @@ $(UV):
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.installed: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --quiet --python $(PYTHON)
+	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 target/manifest.json: .venv/.installed $(MODELS)
@@ -46,7 +46,7 @@ test: install ## Run all tests but Spark and the long ones
 
 test-spark: install ## Run the tests on Apache Spark (needs Java 17)
 	@$(RUN) -m dagster_project.spark_check
-	$(UV) sync --frozen --quiet --python $(PYTHON) --extra spark
+	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --extra spark
 	@$(RUN) -m pytest tests/spark
 
 lint: install

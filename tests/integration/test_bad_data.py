@@ -93,12 +93,12 @@ def test_an_unreadable_amount_is_quarantined_with_all_one_needs_to_repair_it(
     found = query(
         published(bad_rows.home),
         "select record_kind, source_file, source_row_number, reason, field, value, expected, "
-        "hint_zh, hint_en from quarantine_rows where reason <> 'duplicate' "
+        "hint_zh, hint_en, raw_text from quarantine_rows where reason <> 'duplicate' "
         "and crm_source = 'zoho' and export_date = ?",
         SECOND,
     )
     assert len(found) == 1
-    kind, file, number, reason, field, value, expected, hint_zh, hint_en = found[0]
+    kind, file, number, reason, field, value, expected, hint_zh, hint_en, text = found[0]
     assert (kind, reason, field) == ("orders", "grand_total", "grand_total")
     assert file == "Data_001.zip/Sales_Orders_001.csv"
     # As a spreadsheet counts: the header is row 1, the fifth row of data is row 6.
@@ -107,6 +107,8 @@ def test_an_unreadable_amount_is_quarantined_with_all_one_needs_to_repair_it(
     assert "12400.00" in expected
     assert "金额" in hint_zh
     assert "amount" in hint_en
+    assert "grand_total=12,4OO" in text
+    assert "document_number=" in text
 
 
 def test_of_a_repeated_id_one_row_is_kept(bad_rows: Settings) -> None:

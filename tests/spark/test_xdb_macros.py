@@ -115,7 +115,7 @@ def macros_of(engine: str) -> Any:
     source = "\n".join(
         path.read_text(encoding="utf-8")
         for path in SOURCES
-        if path.name not in {"seeds.sql", "generate_schema_name.sql", "rule_columns.sql"}
+        if path.name not in {"seeds.sql", "generate_schema_name.sql", "relation_columns.sql"}
     )
     module = environment.from_string(source).module
     environment.globals.update(

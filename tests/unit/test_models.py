@@ -122,6 +122,17 @@ def is_bilingual(description: str) -> bool:
     return bool(CHINESE.search(chinese)) and bool(ENGLISH.search(english))
 
 
+def test_every_reason_of_quarantine_has_its_hints() -> None:
+    with (PROJECT_DIR / "seeds/quality/quarantine_reasons.csv").open(encoding="utf-8") as seed:
+        reasons = {row["reason"] for row in csv.DictReader(seed)}
+    used = set()
+    for path in (MODELS / "staging").glob("*.sql"):
+        _, _, case = path.read_text(encoding="utf-8").partition("when _is_deleted then null")
+        used |= set(re.findall(r"then '([a-z_]+)'", case.partition("_quarantine_reason")[0]))
+
+    assert used == reasons
+
+
 def test_unit_tests_of_the_models_use_the_seeded_thresholds() -> None:
     with (PROJECT_DIR / "seeds/rules/class_thresholds.csv").open(encoding="utf-8") as seed:
         seeded = {row["parameter"]: float(row["value"]) for row in csv.DictReader(seed)}

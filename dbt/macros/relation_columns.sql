@@ -19,3 +19,18 @@
         'activities', 'products', 'amounts', 'customers',
     ]) }}
 {%- endmacro %}
+
+{#- All filled fields of a raw row as one text, `field=value; …`. -#}
+{% macro row_text(relation, alias) -%}
+    {%- set parts = [] -%}
+    {%- if execute -%}
+        {%- for column in adapter.get_columns_in_relation(relation) -%}
+            {%- if column.name == '_record_id' or not column.name.startswith('_') -%}
+                {%- set value = 'cast(' ~ alias ~ '.' ~ column.name ~ ' as string)' -%}
+                {%- do parts.append("coalesce('" ~ column.name ~ "=' || " ~ value ~ " || '; ', '')")
+                -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(parts | join('\n        || ') or "''") }}
+{%- endmacro %}

@@ -34,3 +34,12 @@
     {%- endif -%}
     {{ return(parts | join('\n        || ') or "''") }}
 {%- endmacro %}
+
+{#- Entities of the contract: each has one staging model. -#}
+{% macro staged_entities() -%}
+    {{ return([
+        'accounts', 'activities', 'campaign_members', 'campaigns', 'contacts', 'deals', 'email_events',
+        'exchange_rates', 'feedback', 'holidays', 'leads', 'notes', 'order_lines', 'orders', 'owners',
+        'products', 'refunds', 'stage_events', 'web_sessions',
+    ]) }}
+{%- endmacro %}

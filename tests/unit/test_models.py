@@ -122,6 +122,14 @@ def is_bilingual(description: str) -> bool:
     return bool(CHINESE.search(chinese)) and bool(ENGLISH.search(english))
 
 
+def test_every_entity_is_asked_for_its_quarantined_rows() -> None:
+    code = (PROJECT_DIR / "dbt/macros/relation_columns.sql").read_text(encoding="utf-8")
+    listed = re.findall(r"'([a-z_]+)'", code.partition("staged_entities")[2])
+
+    staging = (MODELS / "staging").glob("*.sql")
+    assert listed == sorted(path.stem.removeprefix("stg_crm__") for path in staging)
+
+
 def test_every_reason_of_quarantine_has_its_hints() -> None:
     with (PROJECT_DIR / "seeds/quality/quarantine_reasons.csv").open(encoding="utf-8") as seed:
         reasons = {row["reason"] for row in csv.DictReader(seed)}

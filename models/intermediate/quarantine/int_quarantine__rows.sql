@@ -1,55 +1,34 @@
 -- Grain: one row per staged row that cannot be used: why, what would release it, and its raw text.
-{%- set entities = [
-    'accounts', 'activities', 'campaign_members', 'campaigns', 'contacts', 'deals', 'email_events',
-    'exchange_rates', 'feedback', 'holidays', 'leads', 'notes', 'order_lines', 'orders', 'owners',
-    'products', 'refunds', 'stage_events', 'web_sessions',
-] %}
 with quarantined as (
-    {%- for entity in entities %}
-    select
-        _source,
-        _kind,
-        _source_file,
-        _source_row_number,
-        _export_date,
-        _revision,
-        _record_id,
-        _quarantine_reason,
-        _cast_errors,
-        _row_error,
-        _duplicate_of_row
-    from {{ ref('stg_crm__' ~ entity) }}
-    where _quarantine_reason is not null
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+    select * from {{ ref('int_quarantine__found') }}
 ),
 
 -- Read again by file and row: few rows, whose other columns staging need not carry.
 raw_texts as (
-    {%- for entity in entities %}
-    select
-        quarantined._source,
-        quarantined._kind,
-        quarantined._export_date,
-        quarantined._revision,
-        quarantined._source_file,
-        quarantined._source_row_number,
-        coalesce(raw_rows._row_text, {{ row_text(source('raw', entity), 'raw_rows') }}) as raw_text
-    from quarantined
-    inner join {{ source('raw', entity) }} as raw_rows
-        on
-            quarantined._source = raw_rows._source
-            and quarantined._kind = raw_rows._kind
-            and quarantined._export_date = raw_rows._export_date
-            and quarantined._revision = raw_rows._revision
-            and quarantined._source_file = raw_rows._file
-            and quarantined._source_row_number = raw_rows._row_number
-            and not raw_rows._is_deleted
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
+    {%- for entity in staged_entities() %}
+        select
+            quarantined._source,
+            quarantined._kind,
+            quarantined._export_date,
+            quarantined._revision,
+            quarantined._source_file,
+            quarantined._source_row_number,
+            coalesce(raw_rows._row_text, {{ row_text(source('raw', entity), 'raw_rows') }})
+                as raw_text
+        from quarantined
+        inner join {{ source('raw', entity) }} as raw_rows
+            on
+                quarantined._source = raw_rows._source
+                and quarantined._kind = raw_rows._kind
+                and quarantined._export_date = raw_rows._export_date
+                and quarantined._revision = raw_rows._revision
+                and quarantined._source_file = raw_rows._file
+                and quarantined._source_row_number = raw_rows._row_number
+                and not raw_rows._is_deleted
+        where quarantined.entity = '{{ entity }}'
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
 ),
 

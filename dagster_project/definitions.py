@@ -5,6 +5,7 @@ from typing import Any
 
 from dagster import Definitions, in_process_executor
 
+from dagster_project.defs.clv.assets import build_clv_assets
 from dagster_project.defs.dbt.assets import build_dbt_assets
 from dagster_project.defs.jobs import backfill, nightly
 from dagster_project.defs.publish.assets import build_publish_assets
@@ -22,6 +23,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitio
         assets=[
             *build_raw_assets(staging=sorted(records.keys)),
             records,
+            *build_clv_assets(records=sorted(records.keys)),
             marts,
             *build_publish_assets(upstream=sorted(marts.keys)),
         ],

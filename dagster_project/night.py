@@ -1,4 +1,4 @@
-"""The steps of a night, as plain functions that Dagster wraps: prepare, judge, complete, finish.
+"""The steps of a night, as plain functions that Dagster wraps: prepare, judge, predict, finish.
 
 What belongs here: the order of things and what one step hands to the next (the working database).
 How each thing is done stands in ingest/, transform/, expectations/ and publish/.
@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
+from dagster_project.clv.predictions import Asked, Predicted
+from dagster_project.clv.predictions import predict as predict_values
 from dagster_project.demo.exports import write_demo_exports
 from dagster_project.ingest import views
 from dagster_project.ingest.load import load_exports
@@ -18,7 +20,7 @@ from dagster_project.publish.publication import Publication, publish
 from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
 from dagster_project.report.summary import summarise
 from dagster_project.settings import Settings
-from dagster_project.transform.context import AsOf, Exports, run_dates
+from dagster_project.transform.context import AsOf, Exports, knowledge_date, run_dates
 from dagster_project.transform.engines import engine_of
 from dagster_project.transform.engines.duckdb import open_work_db
 from expectations.rules import Rule, Stage
@@ -103,6 +105,39 @@ def complete_manifest(settings: Settings) -> int:
     return engine_of(settings).complete_manifest()
 
 
+def predict(settings: Settings) -> Predicted:
+    """Predict the value of every customer on every date of the run, once the records are judged."""
+    engine = engine_of(settings)
+    exported = engine.fetch(
+        "select min(export_date) as first, max(export_date) as newest from raw.drop_audit"
+    ).to_pylist()[0]
+    exports = Exports(first=exported["first"], newest=exported["newest"])
+    rows = engine.fetch(
+        "select context.as_of_date, context.knowledge_date, "
+        "cast(thresholds.clv_monthly_discount_pct as double) as discount_pct, "
+        "cast(thresholds.clv_min_repeat_customers as double) as min_repeat_customers "
+        "from raw.run_context as context "
+        "inner join intermediate.int_config__thresholds as thresholds "
+        "on context.as_of_date = thresholds.as_of_date"
+    ).to_pylist()
+    asked = [
+        Asked(
+            as_of=row["as_of_date"],
+            known=row["knowledge_date"],
+            monthly_rate=row["discount_pct"] / 100,
+            min_repeat_customers=row["min_repeat_customers"],
+        )
+        for row in rows
+    ]
+    return predict_values(
+        engine,
+        asked,
+        knowledge=lambda day: knowledge_date(
+            day, exports=exports, lookback_days=settings.lookback_days
+        ),
+    )
+
+
 def release(settings: Settings) -> None:
     """Let go of what dbt's process needs for itself."""
     engine_of(settings).release()
@@ -179,7 +214,8 @@ def _record(
 ) -> RunRecord:
     dates = connection.execute(
         "select max(as_of_date) filter (where is_newest), "
-        "max(knowledge_date) filter (where is_newest), count(*) from raw.run_context"
+        "max(knowledge_date) filter (where is_newest), count(*) "
+        "from raw.run_context"
     ).fetchone()
     version = connection.execute(
         "select max(rule_version) from intermediate.int_config__thresholds"

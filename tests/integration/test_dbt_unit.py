@@ -9,13 +9,12 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from dagster_project.ingest import views
 from dagster_project.settings import PROJECT_DIR, Settings
-from dagster_project.transform.context import Exports, run_dates, write_run_context
+from dagster_project.transform.context import Exports, run_dates
 from dagster_project.transform.dbt import dbt_environment, dbt_executable
+from dagster_project.transform.engines import engine_of
 
 DAY = date(2026, 6, 30)
 
@@ -37,11 +36,8 @@ def test_unit_tests_of_the_models(settings: Settings) -> None:
 
 
 def register_empty_raw_zone(settings: Settings) -> None:
-    settings.work_dir.mkdir(parents=True)
-    with duckdb.connect(str(settings.work_db)) as connection:
-        views.register(connection, settings, None)
-        dates = run_dates([DAY], exports=Exports(first=DAY, newest=DAY), settings=settings)
-        write_run_context(connection, dates, settings=settings)
+    dates = run_dates([DAY], exports=Exports(first=DAY, newest=DAY), settings=settings)
+    engine_of(settings).register(dates, known=None)
 
 
 def dbt(settings: Settings, *arguments: str) -> str:

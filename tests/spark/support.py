@@ -11,7 +11,7 @@ from unittest import mock
 
 import duckdb
 
-from dagster_project.night import Finished, complete_manifest, finish, prepare, run_id_of
+from dagster_project.night import Finished, complete_manifest, finish, predict, prepare, run_id_of
 from dagster_project.settings import PROJECT_DIR, Settings
 from dagster_project.transform.dbt import dbt_environment
 from dagster_project.transform.spark_session import close_spark_session
@@ -48,6 +48,7 @@ def run_light_spark_night(settings: Settings, *, now: datetime) -> Finished:
     prepare(settings, now=now)
     _build(settings, "tag:records")
     complete_manifest(settings)
+    predict(settings)
     _build(settings, "tag:classes")
     return finish(settings, run_id=run_id_of(now), started_at=now)
 

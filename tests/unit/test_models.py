@@ -36,6 +36,9 @@ RUN_TABLES = {
     "enum_overrides",
     "load_manifest",
     "drop_audit",
+    "clv_scores",
+    "clv_fits",
+    "clv_calibration",
 }
 # The reconciliation compares what staging typed with the raw text itself.
 READS_RAW_TEXT = {"int_dq__amounts_flags": {"orders"}}

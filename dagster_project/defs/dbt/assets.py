@@ -21,12 +21,20 @@ from dagster_project.transform.dbt import dbt_environment
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 RAW_ZONE = AssetKey("raw_zone")
 LOAD_MANIFEST = AssetKey("load_manifest_counts")
+PREDICTIONS = AssetKey("clv_predictions")
 RECORDS = "tag:records"
 CLASSES = "tag:classes"
+# Sources that are not there when the raw zone is: what makes them.
+MADE_LATER = {
+    "load_manifest": LOAD_MANIFEST,
+    "clv_scores": PREDICTIONS,
+    "clv_fits": PREDICTIONS,
+    "clv_calibration": PREDICTIONS,
+}
 
 
 class Translator(DagsterDbtTranslator):
-    """Every dbt source is the raw zone; groups are the folders of the models."""
+    """A dbt source is the raw zone or made between the steps; groups are the models' folders."""
 
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
@@ -34,8 +42,7 @@ class Translator(DagsterDbtTranslator):
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
         """Models by their name; sources are one asset."""
         if dbt_resource_props["resource_type"] == "source":
-            is_manifest = dbt_resource_props["name"] == "load_manifest"
-            return LOAD_MANIFEST if is_manifest else RAW_ZONE
+            return MADE_LATER.get(dbt_resource_props["name"], RAW_ZONE)
         return AssetKey(dbt_resource_props["name"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:

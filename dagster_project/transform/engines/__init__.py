@@ -1,8 +1,10 @@
 """Where the models run: what a night asks of an engine, and the engine of a settings file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Protocol
+
+import pyarrow as pa
 
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf
@@ -10,7 +12,12 @@ from expectations.rules import Rule, Stage
 from expectations.runner import CheckResult
 
 # Tables that a night adds to; all others are made anew.
-HISTORY_TABLES = ("customer_classification_history", "rfm_thresholds", "dq_results")
+HISTORY_TABLES = (
+    "customer_classification_history",
+    "rfm_thresholds",
+    "dq_results",
+    "clv_parameters",
+)
 
 
 class Engine(Protocol):
@@ -27,6 +34,12 @@ class Engine(Protocol):
 
     def complete_manifest(self) -> int:
         """Complete the counts of raw.load_manifest from staging; give the number of files."""
+
+    def fetch(self, sql: str) -> pa.Table:
+        """Run a query that means the same on every engine; give its rows."""
+
+    def store(self, table: str, parts: Iterable[pa.Table]) -> int:
+        """Replace a table of schema raw, part by part; give the number of rows."""
 
     def row_counts(self) -> dict[str, int]:
         """Count the rows of every model that is a table."""

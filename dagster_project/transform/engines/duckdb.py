@@ -1,11 +1,13 @@
 """The embedded engine: everything is in the working DuckDB file."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import duckdb
+import pyarrow as pa
 
+from dagster_project.clv.tables import TABLES, create_empty_tables
 from dagster_project.ingest import completion, views
 from dagster_project.ingest.sql import literal
 from dagster_project.settings import Settings
@@ -54,6 +56,7 @@ class DuckDBEngine:
         with open_work_db(self._settings) as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
+            create_empty_tables(connection)
 
     def judge(self, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
         """Judge the rules of a stage on the newest date of the run."""
@@ -72,6 +75,23 @@ class DuckDBEngine:
         """Complete the counts of raw.load_manifest from staging."""
         with open_work_db(self._settings) as connection:
             return completion.complete_manifest(connection, self._settings)
+
+    def fetch(self, sql: str) -> pa.Table:
+        """Run a query in the working database; give its rows."""
+        with open_work_db(self._settings) as connection:
+            return connection.execute(sql).to_arrow_table()
+
+    def store(self, table: str, parts: Iterable[pa.Table]) -> int:
+        """Replace a table of schema raw, part by part; give the number of rows."""
+        rows = 0
+        with open_work_db(self._settings) as connection:
+            connection.register("_incoming", TABLES[table].empty_table())
+            connection.execute(f"create or replace table raw.{table} as select * from _incoming")
+            for part in parts:
+                connection.register("_incoming", part)
+                connection.execute(f"insert into raw.{table} select * from _incoming")
+                rows += part.num_rows
+        return rows
 
     def row_counts(self) -> dict[str, int]:
         """Count the rows of every model that is a table, from the database's own catalogue."""

@@ -7,13 +7,17 @@ DuckDB exactly as on the embedded engine and handed over as Parquet; so is what 
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from dagster_project.clv.tables import TABLES, create_empty_tables
 from dagster_project.ingest import completion, views
 from dagster_project.ingest.audit import Audit
 from dagster_project.ingest.contract import Entity, load_contract
@@ -71,6 +75,7 @@ class SparkEngine:
         with duckdb.connect() as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
+            create_empty_tables(connection)
             self._write_small_tables(connection)
         self._spark.sql("drop database if exists raw cascade")
         self._spark.sql("create database raw")
@@ -118,6 +123,26 @@ class SparkEngine:
         self._spark.sql("refresh table raw.load_manifest")
         shutil.rmtree(fates)
         return done
+
+    def fetch(self, sql: str) -> pa.Table:
+        """Run a query on Spark, by way of files: its rows never are in the driver's memory."""
+        folder = spark_dir(self._settings) / "fetched"
+        self._spark.sql(sql).write.parquet(str(folder), mode="overwrite")
+        rows = pq.read_table(folder)
+        shutil.rmtree(folder)
+        return rows
+
+    def store(self, table: str, parts: Iterable[pa.Table]) -> int:
+        """Replace a table of schema raw, a file per part; give the number of rows."""
+        folder = self._raw / table
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        rows = 0
+        for number, part in enumerate(chain([TABLES[table].empty_table()], parts)):
+            pq.write_table(part, folder / f"rows_{number}.parquet")
+            rows += part.num_rows
+        self._spark.sql(f"refresh table raw.{table}")
+        return rows
 
     def row_counts(self) -> dict[str, int]:
         """Count the rows of every model that is a table, from the ends of its files."""

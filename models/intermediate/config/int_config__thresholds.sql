@@ -6,6 +6,7 @@
     'maturity_cadence_factor', 'churn_min_days', 'churn_cadence_factor', 'new_tenure_days',
     'growth_amount_ratio', 'growth_min_days', 'half_period_days', 'loyal_purchase_days',
     'loyal_recency_days',
+    'clv_monthly_discount_pct', 'clv_min_repeat_customers',
 ] %}
 with run_context as (
     select * from {{ source('raw', 'run_context') }}

@@ -1,0 +1,119 @@
+"""What the predictions read: who had bought what by a date, as far as it was known.
+
+What belongs here: the one query of the models' purchase days, written for every engine, and its
+result as arrays.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dagster_project.clv.likelihood import Floats, Ints
+from dagster_project.clv.scoring import Purchasers
+
+# Rows of one query: a date at a time for a million customers, a year for a few thousand.
+MAX_ROWS = 1_500_000
+
+
+class Reader(Protocol):
+    """Runs a query and gives its rows."""
+
+    def fetch(self, sql: str) -> pa.Table:
+        """Run a query that means the same on every engine."""
+
+
+@dataclass(frozen=True, order=True)
+class Moment:
+    """Facts dated up to `on`, as known by the exports up to `known`; those after `since` apart."""
+
+    on: date
+    known: date
+    since: date
+
+
+@dataclass(frozen=True)
+class Customers:
+    """The customers who had bought by a moment; `recent` = their purchase days after `since`."""
+
+    keys: pa.Array
+    purchasers: Purchasers
+    recent: Ints
+
+
+def customers_at(reader: Reader, moments: Sequence[Moment]) -> Iterator[tuple[Moment, Customers]]:
+    """Read the customers of each moment, several moments at once as long as they are few."""
+    ordered = sorted(set(moments))
+    if not ordered:
+        return
+    counted = reader.fetch(
+        "select count(distinct customer_key) as customers "
+        "from intermediate.int_purchases__customer_days"
+    )
+    at_once = max(1, MAX_ROWS // max(1, int(counted["customers"][0].as_py())))
+    for first in range(0, len(ordered), at_once):
+        batch = ordered[first : first + at_once]
+        rows = reader.fetch(_query(batch))
+        for position, moment in enumerate(batch):
+            chosen = rows if len(batch) == 1 else rows.filter(pc.equal(rows["position"], position))
+            yield moment, _customers(chosen, moment)
+
+
+def _query(moments: Sequence[Moment]) -> str:
+    dates = " union all ".join(
+        f"select {position} as position, date '{moment.on}' as on_date, "
+        f"date '{moment.known}' as known_date, date '{moment.since}' as since_date"
+        for position, moment in enumerate(moments)
+    )
+    return f"""
+        select
+            moments.position,
+            days.customer_key,
+            min(days.event_date) as first_date,
+            max(days.event_date) as last_date,
+            count(*) as purchase_days,
+            count(case when days.event_date > moments.since_date then 1 end) as recent_days,
+            cast(sum(days.net_base) * 100 as bigint) as total_cents,
+            cast(min_by(days.net_base, days.event_date) * 100 as bigint) as first_cents
+        from intermediate.int_purchases__customer_days as days
+        inner join ({dates}) as moments
+            on
+                days.event_date <= moments.on_date
+                and days.known_from <= moments.known_date
+                and (days.known_to is null or days.known_to > moments.known_date)
+        where days.orders > 0 and days.customer_key <> 'unknown'
+        group by moments.position, days.customer_key
+    """
+
+
+def _customers(rows: pa.Table, moment: Moment) -> Customers:
+    first, last = (_days(rows[name]) for name in ("first_date", "last_date"))
+    total, start = (_numbers(rows[name]) for name in ("total_cents", "first_cents"))
+    today = (moment.on - date(1970, 1, 1)).days
+    return Customers(
+        keys=rows["customer_key"].combine_chunks().cast(pa.string()),
+        purchasers=Purchasers(
+            repeats=_numbers(rows["purchase_days"]) - 1,
+            last=_floats(last - first),
+            age=_floats(today - first),
+            repeat_spend=_floats(total - start) / 100,
+            total_spend=_floats(total) / 100,
+        ),
+        recent=_numbers(rows["recent_days"]),
+    )
+
+
+def _days(column: pa.ChunkedArray) -> Ints:
+    return _numbers(column.cast(pa.date32()).cast(pa.int32()))
+
+
+def _numbers(column: pa.ChunkedArray) -> Ints:
+    return np.asarray(column.to_numpy(), dtype=np.int64)
+
+
+def _floats(values: Ints) -> Floats:
+    return values.astype(np.float64)

@@ -28,6 +28,7 @@ final as (
         role,
         gender,
         birth_date_typed as birth_date,
+        occupation,
         phone,
         mobile,
         email,

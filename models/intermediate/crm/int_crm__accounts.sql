@@ -25,7 +25,10 @@ select
     versions.province,
     versions.city,
     versions.employees,
+    versions.company_size,
     versions.annual_revenue,
+    versions.birth_date,
+    versions.occupation,
     versions.credit_code,
     coalesce(
         {{ record_key('users', 'versions.owner_id', 'versions._source') }},

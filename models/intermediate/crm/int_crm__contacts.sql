@@ -40,6 +40,7 @@ select
     versions.gender,
     versions.life_status as crm_life_status,
     versions.birth_date,
+    versions.occupation,
     coalesce(versions.phone, versions.mobile) as phone,
     versions.mobile,
     versions.email,

@@ -3,6 +3,10 @@ with versions as (
     select * from {{ ref('int_crm__contacts') }}
 ),
 
+contact_roles as (
+    select * from {{ ref('int_profiles__contact_roles') }}
+),
+
 published_records as (
     select * from {{ ref('int_customers__published_records') }}
 ),
@@ -21,6 +25,7 @@ select
     versions.title,
     versions.department,
     versions.role,
+    contact_roles.decision_power,
     versions.gender,
     versions.birth_date,
     versions.phone,
@@ -33,4 +38,8 @@ inner join run_context
         {{ is_known('versions', 'run_context.attribute_date') }}
         and versions.life_status <> 'void'
         and coalesce(versions.created_date, run_context.as_of_date) <= run_context.as_of_date
+inner join contact_roles
+    on
+        versions.contact_key = contact_roles.contact_key
+        and versions.valid_from = contact_roles.valid_from
 left join published_records on versions.party_key = published_records.record_key

@@ -8,6 +8,10 @@ metrics as (
     select * from {{ ref('int_purchases__customer_metrics') }}
 ),
 
+profiles as (
+    select * from {{ ref('int_profiles__customers') }}
+),
+
 run_context as (
     select * from {{ source('raw', 'run_context') }}
     where is_newest
@@ -21,10 +25,19 @@ select
     customers.is_inferred,
     customers.is_deleted,
     customers.crm_source as crm_sources,
-    customers.country,
-    customers.province,
-    customers.city,
-    customers.industry,
+    profiles.country,
+    profiles.province,
+    profiles.city,
+    profiles.city_tier,
+    profiles.region,
+    profiles.north_south,
+    profiles.market,
+    profiles.industry,
+    profiles.company_size,
+    customers.country as country_crm,
+    customers.province as province_crm,
+    customers.city as city_crm,
+    customers.industry as industry_crm,
     customers.source_channel,
     customers.source_channel_group,
     customers.crm_status,
@@ -33,6 +46,10 @@ select
     metrics.first_purchase_date
 from customers
 inner join run_context on customers.as_of_date = run_context.as_of_date
+inner join profiles
+    on
+        customers.as_of_date = profiles.as_of_date
+        and customers.customer_key = profiles.customer_key
 left join metrics
     on
         customers.as_of_date = metrics.as_of_date
@@ -46,10 +63,19 @@ select
     false as is_inferred,
     false as is_deleted,
     cast(null as string) as crm_sources,
-    cast(null as string) as country,
-    cast(null as string) as province,
-    cast(null as string) as city,
-    cast(null as string) as industry,
+    'unknown' as country,
+    'unknown' as province,
+    'unknown' as city,
+    'unknown' as city_tier,
+    'unknown' as region,
+    'unknown' as north_south,
+    'unknown' as market,
+    'unknown' as industry,
+    'unknown' as company_size,
+    cast(null as string) as country_crm,
+    cast(null as string) as province_crm,
+    cast(null as string) as city_crm,
+    cast(null as string) as industry_crm,
     cast(null as string) as source_channel,
     'unknown' as source_channel_group,
     cast(null as string) as crm_status,

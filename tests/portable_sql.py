@@ -27,7 +27,11 @@ TIMES = {
 TIME_SUFFIXES = ("_date", "_at", "_on", "_day", "valid_from", "valid_to", "known_from", "known_to")
 # Functions whose results are whole numbers, and columns that count.
 WHOLE = (exp.Floor, exp.Ceil, exp.Extract, exp.Count, exp.Null, exp.RowNumber, exp.Predicate)
-COUNTS = {"orders", "frequency", "score", "customers", "entered"}
+COUNTS = {
+    *("orders", "frequency", "score", "customers", "entered", "mentions"),
+    *("interactions_30d", "interactions_90d", "contacts_30d"),
+    *("two_way_contacts", "two_way_contacts_180d"),
+}
 FORBIDDEN_FUNCTIONS = {
     "hash": "hash() differs: use md5",
     "dayofweek": "counts from another day: use iso_weekday",

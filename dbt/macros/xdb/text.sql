@@ -35,3 +35,16 @@
 {% macro folded(column) -%}
     lower({{ trimmed(column) }})
 {%- endmacro %}
+
+{#- One row per part of a text between commas (in a select list). -#}
+{% macro unnest_texts(column) -%}
+    {{ return(adapter.dispatch('unnest_texts', 'kefen')(column)) }}
+{%- endmacro %}
+
+{% macro duckdb__unnest_texts(column) -%}
+    unnest(string_split({{ column }}, ','))
+{%- endmacro %}
+
+{% macro spark__unnest_texts(column) -%}
+    explode(split({{ column }}, ','))
+{%- endmacro %}

@@ -7,6 +7,11 @@
     'growth_amount_ratio', 'growth_min_days', 'half_period_days', 'loyal_purchase_days',
     'loyal_recency_days',
     'clv_monthly_discount_pct', 'clv_min_repeat_customers',
+    'behavior_active_interactions', 'behavior_active_days', 'behavior_dormant_days',
+    'close_tenure_days', 'close_contacts', 'close_contacts_days', 'preferred_min_attempts',
+    'frequent_contacts', 'feedback_window_days', 'feedback_half_life_days',
+    'feedback_satisfied_score', 'feedback_dissatisfied_score', 'csat_satisfied_score',
+    'csat_dissatisfied_score', 'nps_promoter_score', 'nps_detractor_score',
 ] %}
 with run_context as (
     select * from {{ source('raw', 'run_context') }}

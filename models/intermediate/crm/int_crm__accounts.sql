@@ -41,6 +41,8 @@ select
     coalesce(life_status.value, 'active') as life_status,
     versions.last_followed_at,
     versions.next_follow_at,
+    versions.tag,
+    versions.description,
     cast(versions.created_at as date) as created_date,
     versions.modified_at,
     nullif(

@@ -19,6 +19,14 @@ accounts as (
     select distinct account_key from {{ ref('int_crm__accounts') }}
 ),
 
+leads as (
+    select distinct lead_key from {{ ref('int_crm__leads') }}
+),
+
+lead_points as (
+    select * from {{ ref('int_crm__lead_points') }}
+),
+
 enum_map as (
     select * from {{ ref('int_config__enum_map') }}
 )
@@ -49,9 +57,11 @@ select
                 or coalesce(contact_result.value, '') = 'connected'
         when 'meeting' then coalesce(lower(versions.status), '') not in ('cancelled', '已取消')
         when 'visit' then true
-        when 'email' then coalesce(lower(versions.direction), '') in ('inbound', 'received', '收')
+        when 'email' then coalesce(contact_direction.value, '') = 'inbound'
+        when 'wechat' then coalesce(contact_direction.value, '') = 'inbound'
         else false
     end as is_two_way,
+    coalesce(contact_direction.value, '') = 'inbound' as is_inbound,
     coalesce(
         {{ record_key('accounts', 'versions.account_id', 'versions._source') }},
         case
@@ -79,7 +89,9 @@ select
             when versions.related_module in ('Leads', 'LeadsObj', '销售线索')
                 then {{ record_key('leads', 'versions.related_id', 'versions._source') }}
         end,
-        {{ record_key('leads', related_object_id('LeadsObj'), 'versions._source') }}
+        {{ record_key('leads', related_object_id('LeadsObj'), 'versions._source') }},
+        feed_leads.lead_key,
+        lead_points.lead_key
     ) as lead_key,
     coalesce(
         {{ record_key('users', 'versions.owner_id', 'versions._source') }},
@@ -115,6 +127,16 @@ left join contact_points
             when versions.feed_record_id is null
                 then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
         end = contact_points.contact_point
+left join leads as feed_leads
+    on
+        {{ record_key('leads', 'versions.feed_record_id', 'versions.feed_crm_source') }}
+        = feed_leads.lead_key
+left join lead_points
+    on
+        case
+            when versions.feed_record_id is null
+                then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
+        end = lead_points.contact_point
 left join enum_map as contact_manner
     on
         versions._source = contact_manner.crm_source
@@ -125,6 +147,11 @@ left join enum_map as contact_result
         versions._source = contact_result.crm_source
         and contact_result.enum = 'contact_result'
         and {{ folded('versions.result') }} = contact_result.raw_value_key
+left join enum_map as contact_direction
+    on
+        versions._source = contact_direction.crm_source
+        and contact_direction.enum = 'contact_direction'
+        and {{ folded('versions.direction') }} = contact_direction.raw_value_key
 left join enum_map as activity_type
     on
         versions._source = activity_type.crm_source

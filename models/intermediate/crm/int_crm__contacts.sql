@@ -55,6 +55,8 @@ select
     versions.source_channel,
     coalesce(lead_source.value, 'unknown') as source_channel_group,
     coalesce(life_status.value, 'active') as life_status,
+    versions.tag,
+    versions.description,
     cast(versions.created_at as date) as created_date,
     versions.modified_at,
     versions._cast_errors as cast_errors,

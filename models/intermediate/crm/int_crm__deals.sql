@@ -67,6 +67,8 @@ valued as (
         cast(versions.stage_changed_at as date) as stage_changed_date,
         coalesce(life_status.value, 'active') as life_status,
         sources.money_entity = 'deals' as is_money_entity,
+        versions.tag,
+        versions.description,
         cast(versions.created_at as date) as created_date,
         versions.modified_at,
         nullif(

@@ -1,5 +1,6 @@
--- Grain: one row per version of a feedback row. party_key: the record it names, else the
--- one whose e-mail or phone it bears.
+-- Grain: one row per version of a feedback row. party_key: the account it names, else its contact's,
+-- else the record it names, else the one whose e-mail or phone it bears.
+-- closed_date: when it was closed; the last change of a closed one that does not say.
 with {{ record_versions(ref('stg_crm__feedback')) }},
 
 contact_parties as (
@@ -12,6 +13,18 @@ contact_points as (
 
 accounts as (
     select distinct account_key from {{ ref('int_crm__accounts') }}
+),
+
+leads as (
+    select distinct lead_key from {{ ref('int_crm__leads') }}
+),
+
+lead_points as (
+    select * from {{ ref('int_crm__lead_points') }}
+),
+
+enum_map as (
+    select * from {{ ref('int_config__enum_map') }}
 )
 
 select
@@ -22,12 +35,15 @@ select
     coalesce(
         {{ record_key('accounts', 'versions.account_id', 'versions._source') }},
         contact_parties.party_key,
+        feed_parties.party_key,
         accounts.account_key,
         contact_points.party_key
     ) as party_key,
+    coalesce(leads.lead_key, lead_points.lead_key) as lead_key,
     coalesce(versions.answered_at, versions.created_at) as occurred_at,
     cast(coalesce(versions.answered_at, versions.created_at) as date) as occurred_date,
     versions.survey_type,
+    coalesce(survey_type.value, 'csat') as survey_group,
     versions.score,
     versions.scale,
     versions.status,
@@ -36,13 +52,24 @@ select
     versions.channel,
     versions.created_at,
     versions.closed_at,
+    case
+        when versions.closed_at is not null then cast(versions.closed_at as date)
+        when feedback_status.value = 'closed'
+            then coalesce(cast(versions.modified_at as date), versions.valid_from)
+    end as closed_date,
     versions.valid_from,
     versions.valid_to
 from versions
 left join contact_parties
     on
+        case
+            when versions.account_id is null
+                then {{ record_key('contacts', 'versions.contact_id', 'versions._source') }}
+        end = contact_parties.contact_key
+left join contact_parties as feed_parties
+    on
         {{ record_key('contacts', 'versions.feed_record_id', 'versions.feed_crm_source') }}
-        = contact_parties.contact_key
+        = feed_parties.contact_key
 left join accounts
     on
         {{ record_key('accounts', 'versions.feed_record_id', 'versions.feed_crm_source') }}
@@ -53,3 +80,23 @@ left join contact_points
             when versions.feed_record_id is null
                 then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
         end = contact_points.contact_point
+left join enum_map as survey_type
+    on
+        versions._source = survey_type.crm_source
+        and survey_type.enum = 'survey_type'
+        and {{ folded('versions.survey_type') }} = survey_type.raw_value_key
+left join enum_map as feedback_status
+    on
+        versions._source = feedback_status.crm_source
+        and feedback_status.enum = 'feedback_status'
+        and {{ folded('versions.status') }} = feedback_status.raw_value_key
+left join leads
+    on
+        {{ record_key('leads', 'versions.feed_record_id', 'versions.feed_crm_source') }}
+        = leads.lead_key
+left join lead_points
+    on
+        case
+            when versions.feed_record_id is null
+                then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
+        end = lead_points.contact_point

@@ -53,6 +53,8 @@ select
     versions.next_follow_at,
     versions.last_activity_at,
     coalesce(life_status.value, 'active') as life_status,
+    versions.tag,
+    versions.description,
     cast(versions.created_at as date) as created_date,
     versions.created_at,
     versions.modified_at,

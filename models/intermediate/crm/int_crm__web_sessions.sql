@@ -12,6 +12,18 @@ contact_points as (
 
 accounts as (
     select distinct account_key from {{ ref('int_crm__accounts') }}
+),
+
+leads as (
+    select distinct lead_key from {{ ref('int_crm__leads') }}
+),
+
+lead_points as (
+    select * from {{ ref('int_crm__lead_points') }}
+),
+
+enum_map as (
+    select * from {{ ref('int_config__enum_map') }}
 )
 
 select
@@ -24,9 +36,11 @@ select
         accounts.account_key,
         contact_points.party_key
     ) as party_key,
+    coalesce(leads.lead_key, lead_points.lead_key) as lead_key,
     versions.started_at as occurred_at,
     cast(versions.started_at as date) as occurred_date,
     versions.event,
+    coalesce(web_event.value, '') = 'form' as is_web_form,
     versions.page_views,
     versions.landing_page,
     versions.medium,
@@ -50,3 +64,18 @@ left join contact_points
             when versions.feed_record_id is null
                 then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
         end = contact_points.contact_point
+left join enum_map as web_event
+    on
+        versions._source = web_event.crm_source
+        and web_event.enum = 'web_event'
+        and {{ folded('versions.event') }} = web_event.raw_value_key
+left join leads
+    on
+        {{ record_key('leads', 'versions.feed_record_id', 'versions.feed_crm_source') }}
+        = leads.lead_key
+left join lead_points
+    on
+        case
+            when versions.feed_record_id is null
+                then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
+        end = lead_points.contact_point

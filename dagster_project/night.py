@@ -118,7 +118,7 @@ def predict(settings: Settings) -> Predicted:
         "cast(thresholds.clv_min_repeat_customers as double) as min_repeat_customers "
         "from raw.run_context as context "
         "inner join intermediate.int_config__thresholds as thresholds "
-        "on context.as_of_date = thresholds.as_of_date"
+        "on context.as_of_date = thresholds.as_of_date where context.is_requested"
     ).to_pylist()
     asked = [
         Asked(
@@ -214,7 +214,7 @@ def _record(
 ) -> RunRecord:
     dates = connection.execute(
         "select max(as_of_date) filter (where is_newest), "
-        "max(knowledge_date) filter (where is_newest), count(*) "
+        "max(knowledge_date) filter (where is_newest), count(*) filter (where is_requested) "
         "from raw.run_context"
     ).fetchone()
     version = connection.execute(

@@ -87,10 +87,27 @@ class Source(_Strict):
 
 
 class Rfm(_Strict):
-    """Recency, frequency, monetary: bins and measures (definitions §1)."""
+    """Recency, frequency, monetary: bins, measures, scores and the split into eight classes.
+
+    scoring: quantile = value > cut point; r_rfm = the R package's quantile + 1, bins [lower, upper);
+    ntile = equal counts, for comparison only: equal values may differ. Rows of the seed
+    rfm_cut_points in force on a date replace that night's quantiles: fixed or frozen thresholds.
+    split: a measure is high if its score is above the mean score, its value above the mean value,
+    or its value beyond the thresholds rfm_split_… of the seed class_thresholds.
+    """
 
     bins: int = Field(default=5, ge=3, le=10)
     frequency: Literal["purchase_days", "orders"] = "purchase_days"
+    monetary: Literal["net", "average_order", "margin"] = "net"
+    scoring: Literal["quantile", "r_rfm", "ntile"] = "quantile"
+    split: Literal["score_mean", "value_mean", "fixed"] = "score_mean"
+
+
+class Abc(_Strict):
+    """ABC tiers: how they are cut, and for how many days the best tier holds."""
+
+    preset: Literal["share", "value_index"] = "share"
+    hysteresis_days: int = Field(default=1, ge=1, le=92)
 
 
 class Publish(_Strict):
@@ -136,6 +153,7 @@ class Settings(_Strict):
     lookback_days: int = Field(default=0, ge=0)
     count_zero_value: bool = False
     rfm: Rfm = Rfm()
+    abc: Abc = Abc()
     publish: Publish = Publish()
     engine: Literal["duckdb", "spark"] = "duckdb"
     duckdb: DuckDB = DuckDB()

@@ -77,8 +77,8 @@ def _query(moments: Sequence[Moment]) -> str:
             max(days.event_date) as last_date,
             count(*) as purchase_days,
             count(case when days.event_date > moments.since_date then 1 end) as recent_days,
-            cast(sum(days.net_base) * 100 as bigint) as total_cents,
-            cast(min_by(days.net_base, days.event_date) * 100 as bigint) as first_cents
+            cast(sum(days.net_base) as double) as total_base,
+            cast(min_by(days.net_base, days.event_date) as double) as first_base
         from intermediate.int_purchases__customer_days as days
         inner join ({dates}) as moments
             on
@@ -92,7 +92,7 @@ def _query(moments: Sequence[Moment]) -> str:
 
 def _customers(rows: pa.Table, moment: Moment) -> Customers:
     first, last = (_days(rows[name]) for name in ("first_date", "last_date"))
-    total, start = (_numbers(rows[name]) for name in ("total_cents", "first_cents"))
+    total, start = (_cents(rows[name]) for name in ("total_base", "first_base"))
     today = (moment.on - date(1970, 1, 1)).days
     return Customers(
         keys=rows["customer_key"].combine_chunks().cast(pa.string()),
@@ -113,6 +113,10 @@ def _days(column: pa.ChunkedArray) -> Ints:
 
 def _numbers(column: pa.ChunkedArray) -> Ints:
     return np.asarray(column.to_numpy(), dtype=np.int64)
+
+
+def _cents(column: pa.ChunkedArray) -> Ints:
+    return np.rint(np.asarray(column.to_numpy()) * 100).astype(np.int64)
 
 
 def _floats(values: Ints) -> Floats:

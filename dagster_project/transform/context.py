@@ -31,6 +31,8 @@ class AsOf:
     attribute_date: date
     window_start: date
     is_newest: bool
+    # False: computed only because the ABC tier of a later date looks back at it.
+    is_requested: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,11 @@ def run_dates(
             f"KNOWN={known} is before the first export loaded, {exports.first}; "
             f"choose a date from {exports.first} to {exports.newest}"
         )
-    ordered = sorted(set(as_of_dates))
+    requested = set(as_of_dates)
+    looked_at = {
+        day - timedelta(days=back) for day in requested for back in range(settings.abc.hysteresis_days)
+    }
+    ordered = sorted(looked_at)
     return [
         AsOf(
             as_of_date=day,
@@ -75,6 +81,7 @@ def run_dates(
             if settings.window_days is None
             else day - timedelta(days=settings.window_days - 1),
             is_newest=day == ordered[-1],
+            is_requested=day in requested,
         )
         for day in ordered
     ]
@@ -87,25 +94,39 @@ def write_run_context(
     connection.execute("create schema if not exists raw")
     connection.execute(
         "create or replace table raw.run_context (as_of_date date, knowledge_date date, "
-        "attribute_date date, window_start date, is_newest boolean)"
+        "attribute_date date, window_start date, is_newest boolean, is_requested boolean)"
     )
     connection.executemany(
-        "insert into raw.run_context values (?, ?, ?, ?, ?)",
+        "insert into raw.run_context values (?, ?, ?, ?, ?, ?)",
         [
-            (d.as_of_date, d.knowledge_date, d.attribute_date, d.window_start, d.is_newest)
+            (
+                d.as_of_date,
+                d.knowledge_date,
+                d.attribute_date,
+                d.window_start,
+                d.is_newest,
+                d.is_requested,
+            )
             for d in dates
         ],
     )
     connection.execute(
         "create or replace table raw.run_settings (base_currency varchar, bins integer, "
-        "frequency_measure varchar, count_zero_value boolean)"
+        "frequency_measure varchar, count_zero_value boolean, monetary_measure varchar, "
+        "rfm_scoring varchar, rfm_split varchar, abc_preset varchar, "
+        "abc_hysteresis_days integer)"
     )
     connection.execute(
-        "insert into raw.run_settings values (?, ?, ?, ?)",
+        "insert into raw.run_settings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             settings.base_currency,
             settings.rfm.bins,
             settings.rfm.frequency,
             settings.count_zero_value,
+            settings.rfm.monetary,
+            settings.rfm.scoring,
+            settings.rfm.split,
+            settings.abc.preset,
+            settings.abc.hysteresis_days,
         ),
     )

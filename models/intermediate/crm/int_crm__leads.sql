@@ -36,6 +36,7 @@ select
     versions.intended_product,
     versions.employees,
     versions.annual_revenue,
+    versions.budget,
     versions.country,
     versions.province,
     versions.city,

@@ -28,11 +28,36 @@ select
     metrics.recent_base,
     metrics.prior_purchase_days,
     metrics.prior_base,
+    metrics.net_base,
+    metrics.costed_net_base,
+    metrics.profit_contribution_base,
+    metrics.window_net_base,
+    metrics.window_units,
+    metrics.window_first_purchase_date,
+    metrics.window_online_base,
+    metrics.window_offline_base,
+    metrics.last_online_date,
+    metrics.last_offline_date,
     {{ days_between('metrics.last_purchase_date', 'metrics.as_of_date') }} as recency_days,
     case
         when run_settings.frequency_measure = 'orders' then metrics.window_orders
         else metrics.window_purchase_days
-    end as frequency
+    end as frequency,
+    case
+        when run_settings.monetary_measure = 'margin' then metrics.window_profit_base
+        when run_settings.monetary_measure = 'average_order'
+            then case
+                when metrics.window_orders > 0
+                    then cast(
+                        {{ rounded(
+                            'cast(metrics.monetary_base as double)'
+                            ~ ' / cast(nullif(metrics.window_orders, 0) as double)'
+                        ) }} as decimal(18, 2)
+                    )
+                else cast(0 as decimal(18, 2))
+            end
+        else metrics.monetary_base
+    end as rfm_monetary_base
 from metrics
 inner join customers
     on

@@ -20,6 +20,10 @@ prospect_signals as (
     select * from {{ ref('int_customers__prospect_signals') }}
 ),
 
+intent as (
+    select * from {{ ref('int_customers__intent') }}
+),
+
 thresholds as (
     select * from {{ ref('int_config__thresholds') }}
 ),
@@ -75,7 +79,8 @@ measured as (
         end as cadence_days,
         coalesce(prospect_signals.open_deals, 0) as open_deals,
         coalesce(prospect_signals.two_way_contacts, 0) as two_way_contacts,
-        coalesce(prospect_signals.qualified_leads, 0) as qualified_leads
+        coalesce(prospect_signals.qualified_leads, 0) as qualified_leads,
+        coalesce(intent.intent_score, 0) as intent_score
     from customers
     inner join thresholds on customers.as_of_date = thresholds.as_of_date
     left join buyers
@@ -97,6 +102,10 @@ measured as (
         on
             customers.as_of_date = prospect_signals.as_of_date
             and customers.customer_key = prospect_signals.customer_key
+    left join intent
+        on
+            customers.as_of_date = intent.as_of_date
+            and customers.customer_key = intent.customer_key
 ),
 
 staged as (
@@ -144,6 +153,16 @@ select
     staged.purchase_days,
     staged.tenure_days,
     staged.cadence_days,
+    staged.recency_days,
+    staged.window_purchase_days,
+    staged.recent_base,
+    staged.recent_purchase_days,
+    staged.prior_base,
+    staged.prior_purchase_days,
+    staged.open_deals,
+    staged.two_way_contacts,
+    staged.qualified_leads,
+    staged.intent_score,
     staged.relationship_stage,
     case
         when staged.purchase_days = 0 then 'prospect'
@@ -170,7 +189,11 @@ select
             and staged.recency_days <= thresholds.loyal_recency_days
             then 'loyal'
         when staged.purchase_days >= 1 then 'purchase'
-        when staged.open_deals > 0 or staged.qualified_leads > 0 then 'intent'
+        when
+            staged.open_deals > 0
+            or staged.qualified_leads > 0
+            or staged.intent_score >= thresholds.intent_stage_score
+            then 'intent'
         else 'first_contact'
     end as prospect_stage
 from staged

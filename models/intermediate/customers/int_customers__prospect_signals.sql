@@ -27,7 +27,11 @@ signals as (
         deals.party_key,
         1 as open_deals,
         0 as two_way_contacts,
-        0 as qualified_leads
+        0 as qualified_leads,
+        coalesce(deals.probability, 0) as probability_pct,
+        coalesce(deals.amount_base, 0) as amount_base,
+        case when deals.amount_base is not null and deals.close_date is not null then 1 else 0 end
+            as is_stated
     from deals
     inner join run_context
         on {{ is_known('deals', 'run_context.attribute_date') }}
@@ -45,7 +49,10 @@ signals as (
         activities.party_key,
         0 as open_deals,
         1 as two_way_contacts,
-        0 as qualified_leads
+        0 as qualified_leads,
+        0 as probability_pct,
+        0 as amount_base,
+        0 as is_stated
     from activities
     inner join run_context
         on
@@ -57,7 +64,10 @@ signals as (
         leads.converted_account_key as party_key,
         0 as open_deals,
         0 as two_way_contacts,
-        1 as qualified_leads
+        1 as qualified_leads,
+        0 as probability_pct,
+        0 as amount_base,
+        case when leads.budget is not null then 1 else 0 end as is_stated
     from leads
     inner join run_context
         on {{ is_known('leads', 'run_context.attribute_date') }}
@@ -71,7 +81,11 @@ select
     source_map.customer_key,
     sum(signals.open_deals) as open_deals,
     sum(signals.two_way_contacts) as two_way_contacts,
-    sum(signals.qualified_leads) as qualified_leads
+    sum(signals.qualified_leads) as qualified_leads,
+    max(signals.probability_pct) as best_probability_pct,
+    max(signals.is_stated) as is_stated,
+    sum(cast(signals.amount_base as double) * cast(signals.probability_pct as double)) / 100
+        as expected_amount_base
 from signals
 inner join source_map on signals.party_key = source_map.record_key
 group by signals.as_of_date, source_map.customer_key

@@ -1,5 +1,6 @@
 -- Grain: one row per as_of_date × measure × cut point: the value quantiles (type 7) of customers
--- with a purchase in the window; if nobody has one, of all.
+-- with a purchase in the window; if nobody has one, of all. Where the seed rfm_cut_points has rows
+-- in force for a measure, they are the cut points: fixed, or frozen for a period.
 -- Found by counting values, so that every engine gives the same double and any number of bins works.
 with buyers as (
     select
@@ -10,6 +11,27 @@ with buyers as (
 
 run_settings as (
     select * from {{ source('raw', 'run_settings') }}
+),
+
+given_cut_points as (
+    select
+        run_context.as_of_date,
+        rfm_cut_points.measure,
+        rfm_cut_points.cut_number,
+        cast(rfm_cut_points.cut_point as double) as cut_point
+    from {{ ref('rfm_cut_points') }} as rfm_cut_points
+    inner join {{ source('raw', 'run_context') }} as run_context
+        on
+            rfm_cut_points.valid_from <= run_context.as_of_date
+            and coalesce(rfm_cut_points.valid_to, cast('9999-12-31' as date))
+            >= run_context.as_of_date
+),
+
+given_measures as (
+    select distinct
+        as_of_date,
+        measure
+    from given_cut_points
 ),
 
 measures as (
@@ -34,11 +56,11 @@ measures as (
     select
         as_of_date,
         'monetary' as measure,
-        {{ rounded('monetary_base') }} as value,
+        {{ rounded('rfm_monetary_base') }} as value,
         count(*) as customers
     from buyers
     where window_purchase_days > 0 or not has_window_buyers
-    group by as_of_date, monetary_base
+    group by as_of_date, rfm_monetary_base
 ),
 
 counted as (
@@ -87,8 +109,14 @@ select
     {{ rounded(
         'lower_values.value + positions.fraction'
         ~ ' * (coalesce(upper_values.value, lower_values.value) - lower_values.value)'
+        ~ " + case when run_settings.rfm_scoring = 'r_rfm' then 1 else 0 end"
     ) }} as cut_point
 from positions
+cross join run_settings
+left join given_measures
+    on
+        positions.as_of_date = given_measures.as_of_date
+        and positions.measure = given_measures.measure
 inner join counted as lower_values
     on
         positions.as_of_date = lower_values.as_of_date
@@ -101,3 +129,11 @@ left join counted as upper_values
         and positions.measure = upper_values.measure
         and positions.lower_rank + 1 >= upper_values.customers_up_to - upper_values.customers
         and positions.lower_rank + 1 < upper_values.customers_up_to
+where given_measures.measure is null
+union all
+select
+    as_of_date,
+    measure,
+    cut_number,
+    cut_point
+from given_cut_points

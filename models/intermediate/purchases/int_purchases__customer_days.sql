@@ -2,6 +2,10 @@
 -- as it is (known_from <= K < known_to). Several orders on one day are one purchase day.
 -- Days whose documents never changed, by far the most, are one aggregate; the others are cut into
 -- the runs of exports between changes.
+{%- set money = [
+    'net_base', 'refund_base', 'units', 'lines_base', 'costed_lines_base', 'cost_base',
+    'online_base', 'offline_base',
+] %}
 with money_events as (
     select
         customer_key,
@@ -9,6 +13,18 @@ with money_events as (
         case when is_counted then 1 else 0 end as orders,
         case when is_counted then net_base else cast(0 as decimal(18, 2)) end as net_base,
         case when is_refund then -net_base else cast(0 as decimal(18, 2)) end as refund_base,
+        cast(0 as decimal(18, 2)) as units,
+        cast(0 as decimal(18, 2)) as lines_base,
+        cast(0 as decimal(18, 2)) as costed_lines_base,
+        cast(0 as decimal(18, 2)) as cost_base,
+        case
+            when is_counted and channel_group = 'online' then net_base
+            else cast(0 as decimal(18, 2))
+        end as online_base,
+        case
+            when is_counted and channel_group = 'offline' then net_base
+            else cast(0 as decimal(18, 2))
+        end as offline_base,
         valid_from,
         valid_to
     from {{ ref('int_purchases__documents') }}
@@ -20,10 +36,33 @@ with money_events as (
         0 as orders,
         cast(0 as decimal(18, 2)) as net_base,
         amount_base as refund_base,
+        cast(0 as decimal(18, 2)) as units,
+        cast(0 as decimal(18, 2)) as lines_base,
+        cast(0 as decimal(18, 2)) as costed_lines_base,
+        cast(0 as decimal(18, 2)) as cost_base,
+        cast(0 as decimal(18, 2)) as online_base,
+        cast(0 as decimal(18, 2)) as offline_base,
         valid_from,
         valid_to
     from {{ ref('int_purchases__refunds') }}
     where is_counted
+    union all
+    select
+        customer_key,
+        event_date,
+        0 as orders,
+        cast(0 as decimal(18, 2)) as net_base,
+        cast(0 as decimal(18, 2)) as refund_base,
+        cast(units as decimal(18, 2)) as units,
+        line_base as lines_base,
+        case when cost_base is not null then line_base else cast(0 as decimal(18, 2)) end
+            as costed_lines_base,
+        coalesce(cost_base, cast(0 as decimal(18, 2))) as cost_base,
+        cast(0 as decimal(18, 2)) as online_base,
+        cast(0 as decimal(18, 2)) as offline_base,
+        valid_from,
+        valid_to
+    from {{ ref('int_purchases__lines') }}
 ),
 
 days as (
@@ -31,8 +70,9 @@ days as (
         customer_key,
         event_date,
         sum(orders) as orders,
-        sum(net_base) as net_base,
-        sum(refund_base) as refund_base,
+        {%- for measure in money %}
+            sum({{ measure }}) as {{ measure }},
+        {%- endfor %}
         min(valid_from) as known_from,
         max(valid_from) as last_known_from,
         count(valid_to) as ended_versions
@@ -54,8 +94,9 @@ changes as (
         money_events.event_date,
         money_events.valid_from as changed_on,
         money_events.orders,
-        money_events.net_base,
-        money_events.refund_base,
+        {%- for measure in money %}
+            money_events.{{ measure }},
+        {%- endfor %}
         1 as versions
     from money_events
     inner join changed_days
@@ -68,8 +109,9 @@ changes as (
         money_events.event_date,
         money_events.valid_to as changed_on,
         -money_events.orders as orders,
-        -money_events.net_base as net_base,
-        -money_events.refund_base as refund_base,
+        {%- for measure in money %}
+            -money_events.{{ measure }} as {{ measure }},
+        {%- endfor %}
         -1 as versions
     from money_events
     inner join changed_days
@@ -85,8 +127,9 @@ daily_changes as (
         event_date,
         changed_on,
         sum(orders) as orders,
-        sum(net_base) as net_base,
-        sum(refund_base) as refund_base,
+        {%- for measure in money %}
+            sum({{ measure }}) as {{ measure }},
+        {%- endfor %}
         sum(versions) as versions
     from changes
     group by customer_key, event_date, changed_on
@@ -96,22 +139,12 @@ runs as (
     select
         customer_key,
         event_date,
-        sum(orders) over (
-            partition by customer_key, event_date order by changed_on nulls last
-            rows between unbounded preceding and current row
-        ) as orders,
-        sum(net_base) over (
-            partition by customer_key, event_date order by changed_on nulls last
-            rows between unbounded preceding and current row
-        ) as net_base,
-        sum(refund_base) over (
-            partition by customer_key, event_date order by changed_on nulls last
-            rows between unbounded preceding and current row
-        ) as refund_base,
-        sum(versions) over (
-            partition by customer_key, event_date order by changed_on nulls last
-            rows between unbounded preceding and current row
-        ) as versions,
+        {%- for measure in ['orders', 'versions'] + money %}
+            sum({{ measure }}) over (
+                partition by customer_key, event_date order by changed_on nulls last
+                rows between unbounded preceding and current row
+            ) as {{ measure }},
+        {%- endfor %}
         changed_on as known_from,
         lead(changed_on) over (
             partition by customer_key, event_date order by changed_on nulls last
@@ -123,8 +156,9 @@ select
     customer_key,
     event_date,
     cast(orders as bigint) as orders,
-    cast(net_base as decimal(18, 2)) as net_base,
-    cast(refund_base as decimal(18, 2)) as refund_base,
+    {%- for measure in money %}
+        cast({{ measure }} as decimal(18, 2)) as {{ measure }},
+    {%- endfor %}
     known_from,
     cast(null as date) as known_to
 from days
@@ -134,8 +168,9 @@ select
     customer_key,
     event_date,
     cast(orders as bigint) as orders,
-    cast(net_base as decimal(18, 2)) as net_base,
-    cast(refund_base as decimal(18, 2)) as refund_base,
+    {%- for measure in money %}
+        cast({{ measure }} as decimal(18, 2)) as {{ measure }},
+    {%- endfor %}
     known_from,
     known_to
 from runs

@@ -30,7 +30,26 @@ known_days as (
         customer_days.customer_key,
         customer_days.event_date,
         customer_days.orders,
+        customer_days.net_base,
         customer_days.net_base - customer_days.refund_base as amount_base,
+        customer_days.units,
+        customer_days.cost_base,
+        -- The share of the day's money whose cost is known, by its lines.
+        case
+            when
+                customer_days.costed_lines_base = customer_days.lines_base
+                and customer_days.lines_base <> 0
+                then customer_days.net_base
+            when customer_days.costed_lines_base <> 0
+                then cast(
+                    cast(customer_days.net_base as double)
+                    * cast(customer_days.costed_lines_base as double)
+                    / cast(nullif(customer_days.lines_base, 0) as double) as decimal(18, 2)
+                )
+            else cast(0 as decimal(18, 2))
+        end as costed_net_base,
+        customer_days.online_base,
+        customer_days.offline_base,
         customer_days.event_date >= periods.window_start as in_window,
         customer_days.event_date >= periods.recent_start as in_recent,
         customer_days.event_date >= periods.prior_start
@@ -60,6 +79,24 @@ select
     count(*) filter (where known_days.orders > 0 and known_days.in_recent) as recent_purchase_days,
     coalesce(sum(known_days.amount_base) filter (where known_days.in_recent), 0) as recent_base,
     count(*) filter (where known_days.orders > 0 and known_days.in_prior) as prior_purchase_days,
-    coalesce(sum(known_days.amount_base) filter (where known_days.in_prior), 0) as prior_base
+    coalesce(sum(known_days.amount_base) filter (where known_days.in_prior), 0) as prior_base,
+    coalesce(sum(known_days.net_base), 0) as net_base,
+    coalesce(sum(known_days.costed_net_base), 0) as costed_net_base,
+    coalesce(sum(known_days.costed_net_base - known_days.cost_base), 0)
+        as profit_contribution_base,
+    coalesce(
+        sum(known_days.costed_net_base - known_days.cost_base) filter (where known_days.in_window),
+        0
+    ) as window_profit_base,
+    coalesce(sum(known_days.net_base) filter (where known_days.in_window), 0) as window_net_base,
+    coalesce(sum(known_days.units) filter (where known_days.in_window), 0) as window_units,
+    coalesce(sum(known_days.online_base) filter (where known_days.in_window), 0)
+        as window_online_base,
+    coalesce(sum(known_days.offline_base) filter (where known_days.in_window), 0)
+        as window_offline_base,
+    max(case when known_days.online_base > 0 then known_days.event_date end) as last_online_date,
+    max(case when known_days.offline_base > 0 then known_days.event_date end) as last_offline_date,
+    min(case when known_days.orders > 0 and known_days.in_window then known_days.event_date end)
+        as window_first_purchase_date
 from known_days
 group by known_days.as_of_date, known_days.customer_key

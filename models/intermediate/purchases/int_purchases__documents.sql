@@ -18,6 +18,11 @@ run_settings as (
     select * from {{ source('raw', 'run_settings') }}
 ),
 
+sales_channels as (
+    select * from {{ ref('int_config__enum_map') }}
+    where enum = 'sales_channel'
+),
+
 documents as (
     select
         order_key,
@@ -81,6 +86,7 @@ select
     documents.net_doc,
     documents.currency,
     documents.channel,
+    sales_channels.value as channel_group,
     documents.crm_status,
     documents.status,
     documents.life_status,
@@ -96,3 +102,7 @@ select
 from documents
 cross join run_settings
 left join source_map on documents.party_key = source_map.record_key
+left join sales_channels
+    on
+        documents.crm_source = sales_channels.crm_source
+        and {{ folded('documents.channel') }} = sales_channels.raw_value_key

@@ -27,7 +27,7 @@ select
     classes.owner_key,
     classes.as_of_date as known_since,
     case
-        when contacts.last_contact_date is not null and service_policy.abc_tier is not null
+        when contacts.last_contact_date is not null and service_policy.abc_tier <> 'not_applicable'
             then
                 {{ days_between('contacts.last_contact_date', 'classes.as_of_date') }}
                 > service_policy.revisit_interval_days

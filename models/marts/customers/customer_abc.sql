@@ -12,6 +12,10 @@ history as (
     select * from {{ ref('customer_classification_history') }}
 ),
 
+service_policy as (
+    select * from {{ ref('service_policy') }}
+),
+
 run_context as (
     select * from {{ source('raw', 'run_context') }}
     where is_newest
@@ -58,12 +62,22 @@ select
     abc.customer_key,
     cast(abc.monetary_base as decimal(18, 2)) as monetary_base,
     abc.share_before,
+    abc.value_index_pct,
     abc.abc_tier_raw,
     classes.abc_tier,
     changes.abc_tier_previous,
-    changes.abc_changed_on
+    changes.abc_changed_on,
+    service_policy.revisit_interval_days,
+    service_policy.response_hours,
+    service_policy.has_dedicated_owner,
+    service_policy.channel as service_channel
 from abc
 inner join run_context on abc.as_of_date = run_context.as_of_date
 inner join classes
     on abc.as_of_date = classes.as_of_date and abc.customer_key = classes.customer_key
 left join changes on abc.customer_key = changes.customer_key
+left join service_policy
+    on
+        classes.abc_tier = service_policy.abc_tier
+        and abc.as_of_date >= service_policy.valid_from
+        and abc.as_of_date <= coalesce(service_policy.valid_to, cast('9999-12-31' as date))

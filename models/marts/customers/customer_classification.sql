@@ -1,7 +1,12 @@
 -- Grain: one row per living customer, on the published date: every class with its labels.
 {%- set dimensions = [
     'rfm_class', 'abc_tier', 'relationship_stage', 'customer_status', 'prospect_stage',
-    'customer_type',
+    'value_class', 'frequency_class', 'behavior_class', 'purchasing_power', 'loyalty_class',
+    'feedback_class', 'satisfaction_level', 'primary_need', 'purchase_channel',
+    'preferred_channel', 'relationship_closeness', 'decision_power', 'intent_class',
+    'customer_type', 'company_size', 'industry', 'market', 'city_tier', 'region', 'north_south',
+    'behavior_channel', 'source_channel', 'feedback_polarity', 'need_kind',
+    'age_band',
 ] %}
 with classes as (
     select * from {{ ref('int_customers__classes') }}
@@ -27,6 +32,7 @@ select
         {{ dimension }}_labels.label_zh as {{ dimension }}_label_zh,
         {{ dimension }}_labels.label_en as {{ dimension }}_label_en,
     {%- endfor %}
+    classes.occupation,
     classes.is_new_customer,
     is_new_customer_labels.label_zh as is_new_customer_label_zh,
     is_new_customer_labels.label_en as is_new_customer_label_en

@@ -1,8 +1,15 @@
 -- Grain: one row per as_of_date × measure × score that somebody has.
 -- A score covers lower_bound < value <= upper_bound; null: no bound on that side.
 {{ history_table() }}
-with rfm as (
-    select * from {{ ref('int_customers__rfm') }}
+with run_context as (
+    select * from {{ source('raw', 'run_context') }}
+    where is_requested
+),
+
+rfm as (
+    select all_dates.*
+    from {{ ref('int_customers__rfm') }} as all_dates
+    inner join run_context on all_dates.as_of_date = run_context.as_of_date
 ),
 
 cut_points as (

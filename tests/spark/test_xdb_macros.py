@@ -75,6 +75,8 @@ CASES = {
     "as_bool": Case("as_bool('x')", "string", ("Yes", "是", "0", "maybe", " y", "TRUE", "")),
     "trimmed": Case("trimmed('x')", "string", TEXTS),
     "folded": Case("folded('x')", "string", TEXTS),
+    "place_text": Case("place_text('x')", "string", (*TEXTS, "Xi'an", "St. John’s, NL", "·-_")),
+    "word_text": Case("word_text('x')", "string", (*TEXTS, "VP/Owner", "Co-founder & CEO")),
     "matches": Case("matches('x', '^[a-z]+$|全')", "string", TEXTS),
     "matches_class": Case("matches('x', '[$%_]')", "string", TEXTS),
     "matches_dot": Case("matches('x', '^.$')", "string", TEXTS),

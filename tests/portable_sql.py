@@ -28,7 +28,7 @@ TIME_SUFFIXES = ("_date", "_at", "_on", "_day", "valid_from", "valid_to", "known
 # Functions whose results are whole numbers, and columns that count.
 WHOLE = (exp.Floor, exp.Ceil, exp.Extract, exp.Count, exp.Null, exp.RowNumber, exp.Predicate)
 COUNTS = {
-    *("orders", "frequency", "score", "customers", "entered", "mentions"),
+    *("orders", "window_orders", "frequency", "score", "customers", "entered", "mentions"),
     *("interactions_30d", "interactions_90d", "contacts_30d"),
     *("two_way_contacts", "two_way_contacts_180d"),
 }

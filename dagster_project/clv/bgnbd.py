@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import digamma, gammaln
 
-from dagster_project.clv.likelihood import Floats, Ints, Maximum, Objective, maximise
+from dagster_project.clv.likelihood import Floats, Ints, Maximum, Objective, dot, maximise
 
 STARTS = ((0.5, 0.2, 0.8, 2.5), (1.0, 1.0, 0.3, 1.0), (0.2, 0.05, 1.0, 4.0), (3.0, 1.0, 0.1, 2.0))
 # Searched in r, alpha / r, a, b / a.
@@ -139,11 +139,12 @@ def _objective(histories: Histories) -> Objective:
             gammaln(r + x) - gammaln(r) + r * np.log(alpha)
             + gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
         )  # fmt: skip
-        value = customers_of @ counted - (r * ages + bought) @ log_time
-        in_r = customers_of @ (digamma(r + x) - digamma(r) + np.log(alpha)) - ages @ log_time
-        in_alpha = total * r / alpha - (r * ages + bought) @ inverse_time
-        in_a = customers_of @ (digamma(a + b) - digamma(a + b + x))
-        in_b = in_a + customers_of @ (digamma(b + x) - digamma(b))
+        value = dot(customers_of, counted) - dot(r * ages + bought, log_time)
+        in_r = dot(customers_of, digamma(r + x) - digamma(r) + np.log(alpha))
+        in_r -= dot(ages, log_time)
+        in_alpha = total * r / alpha - dot(r * ages + bought, inverse_time)
+        in_a = dot(customers_of, digamma(a + b) - digamma(a + b + x))
+        in_b = in_a + dot(customers_of, digamma(b + x) - digamma(b))
         if len(which):
             # The odds that a repeat buyer stopped after its last purchase.
             with np.errstate(divide="ignore"):
@@ -152,13 +153,13 @@ def _objective(histories: Histories) -> Objective:
             waited = log_time[age] - log_time[last]
             log_odds = log_stop[which] + power * waited
             small = np.exp(-np.abs(log_odds))
-            value += weights @ (np.maximum(log_odds, 0) + np.log1p(small))
+            value += dot(weights, np.maximum(log_odds, 0) + np.log1p(small))
             gone = weights * np.where(log_odds >= 0, 1.0, small) / (1 + small)
-            in_r += gone @ waited
-            in_alpha += (gone * power) @ (inverse_time[age] - inverse_time[last])
+            in_r += dot(gone, waited)
+            in_alpha += dot(gone * power, inverse_time[age] - inverse_time[last])
             in_a += gone.sum() / a
-            in_b -= np.bincount(which, gone, minlength=len(x)) @ (
-                1 / np.where(x > 0, b + x - 1, 1.0)
+            in_b -= dot(
+                np.bincount(which, gone, minlength=len(x)), 1 / np.where(x > 0, b + x - 1, 1.0)
             )
         gradient = np.array([in_r * r, in_alpha * alpha, in_a * a, in_b * b])
         return -float(value) / total, -gradient / total
@@ -189,7 +190,7 @@ def expected_if_alive(model: BgNbd, repeats: int, ages: Floats, horizons: Floats
     expected = np.empty_like(grown)
     for column in range(grown.shape[1]):
         exponent = -(model.r + repeats) * np.log1p(grown[:, column, None] * nodes)
-        expected[:, column] = -np.expm1(exponent) @ (weights / nodes)
+        expected[:, column] = np.einsum("ij,j->i", -np.expm1(exponent), weights / nodes)
     return expected
 
 

@@ -116,7 +116,7 @@ def _numbers(column: pa.ChunkedArray) -> Ints:
 
 
 def _cents(column: pa.ChunkedArray) -> Ints:
-    return np.rint(np.asarray(column.to_numpy()) * 100).astype(np.int64)
+    return np.asarray(np.rint(column.to_numpy() * 100), dtype=np.int64)
 
 
 def _floats(values: Ints) -> Floats:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from dagster_project.clv.likelihood import Floats, Ints, Maximum, Objective, maximise
+from dagster_project.clv.likelihood import Floats, Ints, Maximum, Objective, dot, maximise
 
 STARTS = ((3.0, 4.0, 1.0), (1.0, 2.0, 1.0), (6.0, 10.0, 1.5), (20.0, 3.0, 0.1))
 # Searched in p, q, p v.
@@ -50,7 +50,7 @@ def fit_gamma_gamma(repeats: Ints, spent: Floats) -> GammaGammaFit:
     """
     x, total, weights = _distinct(repeats, spent)
     customers = float(weights.sum())
-    scale = float((weights @ total) / (weights @ x))
+    scale = dot(weights, total) / dot(weights, x)
     step = max(1, len(x) // COARSE_CUSTOMERS)
     objective = _objective(x, total / scale, weights)
     coarse = _objective(x[::step], total[::step] / scale, weights[::step])
@@ -90,24 +90,24 @@ def _objective(x: Floats, total: Floats, weights: Floats) -> Objective:
     customers_of = np.bincount(which, weights)
     weighted_x = weights * x
     log_total = np.log(total)
-    spent = weighted_x @ log_total
+    spent = dot(weighted_x, log_total)
     # A mean is its sum over x: the density of the mean has one x more.
-    constant = weights @ (np.log(x) - log_total)
+    constant = dot(weights, np.log(x) - log_total)
 
     def evaluate(point: Floats) -> tuple[float, Floats]:
         p, q, v = np.exp(point)
         log_both = np.log(total + v)
-        all_logs, x_logs = weights @ log_both, weighted_x @ log_both
+        all_logs, x_logs = dot(weights, log_both), dot(weighted_x, log_both)
         shares = weights / (total + v)
         value = (
-            customers_of @ (gammaln(p * counts + q) - gammaln(p * counts))
+            dot(customers_of, gammaln(p * counts + q) - gammaln(p * counts))
             - customers * (gammaln(q) - q * np.log(v))
             + p * spent - p * x_logs - q * all_logs + constant
         )  # fmt: skip
         bent = digamma(p * counts + q)
-        in_p = (customers_of * counts) @ (bent - digamma(p * counts)) + spent - x_logs
-        in_q = customers_of @ bent - customers * (digamma(q) - np.log(v)) - all_logs
-        in_v = customers * q / v - p * (shares @ x) - q * shares.sum()
+        in_p = dot(customers_of * counts, bent - digamma(p * counts)) + spent - x_logs
+        in_q = dot(customers_of, bent) - customers * (digamma(q) - np.log(v)) - all_logs
+        in_v = customers * q / v - p * dot(shares, x) - q * shares.sum()
         gradient = np.array([in_p * p, in_q * q, in_v * v])
         return -float(value) / customers, -gradient / customers
 

@@ -6,6 +6,7 @@ not: any particular likelihood.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,15 @@ Objective = Callable[[Floats], tuple[float, Floats]]
 LOWER, UPPER = 1e-4, 1e4
 # Largest slope, per customer and unit of a logarithm, at what is called a maximum.
 FLAT = 1e-6
+# Where a search on coarse data ends: what follows starts there.
+ROUGHLY_FLAT = 1e-4
 SIGNIFICANT_DIGITS = 10
 NORMAL_95 = 1.959963984540054
+
+
+def dot(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Sum the products in one thread: the same on any number of cores, and while others work."""
+    return float(np.einsum("i,i->", first, second))
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ def maximise(
     objective, coarse = _along(objective, matrix), _along(coarse, matrix)
     bounds = [(float(np.log(LOWER)), float(np.log(UPPER)))] * len(matrix)
     begun = [np.linalg.solve(matrix, np.log(np.asarray(start))) for start in starts]
-    tried = [_descend(coarse, start, bounds) for start in begun]
+    tried = [_descend(coarse, start, bounds, flat=ROUGHLY_FLAT) for start in begun]
     finite = [point for point in tried if np.isfinite(coarse(point)[0])]
     if not finite:
         return _nowhere(len(bounds))
@@ -98,8 +106,14 @@ def _nowhere(size: int) -> Maximum:
     return Maximum(nothing, np.nan, is_found=False, at_bound=False, log_deviations=nothing)
 
 
-def _descend(objective: Objective, start: Floats, bounds: list[tuple[float, float]]) -> Floats:
-    options = {"maxiter": 200, "ftol": 1e-14, "gtol": FLAT / 100}
+def _descend(
+    objective: Objective,
+    start: Floats,
+    bounds: list[tuple[float, float]],
+    *,
+    flat: float = FLAT / 100,
+) -> Floats:
+    options = {"maxiter": 200, "ftol": max(1e-14, flat * flat), "gtol": flat}
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return np.asarray(found.x, dtype=np.float64)
 

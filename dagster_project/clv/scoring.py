@@ -153,7 +153,8 @@ def score_months(
         ages, positions = np.unique(age[rows], return_inverse=True)
         grown = expected_if_alive(purchases, int(count), ages, months)
         total[rows] = grown[positions, -1]
-        discounted[rows] = (np.diff(grown, axis=1, prepend=0.0) @ discounts)[positions]
+        by_month = np.diff(grown, axis=1, prepend=0.0)
+        discounted[rows] = np.einsum("ij,j->i", by_month, discounts)[positions]
     spend = expected_spend(amounts, repeats, purchasers.repeat_spend)
     return Scores(
         p_alive=p_alive,

@@ -2,16 +2,16 @@
     with r_rfm scoring also those equal to it. -#}
 {% macro cuts_below(measure, value) -%}
     {%- for number in range(1, 10) %}
-        coalesce(
-            cast(
+        case
+            when
                 cut_columns.{{ measure }}_cut_{{ number }} < {{ value }}
                 or (
                     run_settings.rfm_scoring = 'r_rfm'
                     and cut_columns.{{ measure }}_cut_{{ number }} = {{ value }}
-                ) as integer
-            ),
-            0
-        )
+                )
+                then 1
+            else 0
+        end
         {{- ' +' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
@@ -56,7 +56,7 @@
 {#- How many of the columns <prefix>_1 … _count of cut_points a value has reached (<=) or passed (<). -#}
 {% macro cuts_reached(prefix, value, count, comparison) -%}
     {%- for number in range(1, count + 1) %}
-        cast(cut_points.{{ prefix }}_{{ number }} {{ comparison }} {{ value }} as integer)
+        case when cut_points.{{ prefix }}_{{ number }} {{ comparison }} {{ value }} then 1 else 0 end
         {{- ' +' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

@@ -116,7 +116,11 @@ party_events as (
         'customer' as party_type,
         customer_key as party_key,
         event_date,
-        'purchase' as interaction_kind,
+        case
+            when online_base > offline_base then 'online_purchase'
+            when online_base < offline_base then 'offline_purchase'
+            else 'purchase'
+        end as interaction_kind,
         1 as interactions,
         0 as two_way_contacts,
         0 as contacts,

@@ -2,7 +2,7 @@
 -- need fields, tags and descriptions of its records, notes, activities and feedback.
 -- search_text is lower case between blanks, its punctuation made blanks; is_attribute: said by the
 -- record as it stands, not on a day.
-{%- set marks = "',.;:!?()/-_\"，。；：！？（）、·' || '''' || chr(9) || chr(10) || chr(13)" %}
+{%- set marks = "',.;:!?()/-_\"，。；：！？（）、·' || chr(39) || chr(9) || chr(10) || chr(13)" %}
 with accounts as (
     select * from {{ ref('int_crm__accounts') }}
     where life_status <> 'void'

@@ -87,7 +87,7 @@ used_channels as (
             coalesce(max(last_interaction_date), max(last_contact_date))
         ) as last_used_date
     from kinds
-    where preferred_channel is not null
+    where preferred_channel <> 'none'
     group by as_of_date, party_key, preferred_channel
     having sum(window_contacts) > 0 or sum(window_interactions) > 0
 ),

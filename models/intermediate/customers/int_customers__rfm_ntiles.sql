@@ -43,16 +43,16 @@ select
     as_of_date,
     customer_key,
     measure,
-    cast(
-        case
-            when position < large_bins * (small_size + 1)
-                then floor(position / cast(nullif(small_size + 1, 0) as double))
-            else
-                large_bins
-                + floor(
-                    (position - large_bins * (small_size + 1))
+    1 + cast(
+        floor(
+            case
+                when position < large_bins * (small_size + 1)
+                    then position / cast(nullif(small_size + 1, 0) as double)
+                else
+                    large_bins
+                    + (position - large_bins * (small_size + 1))
                     / cast(nullif(small_size, 0) as double)
-                )
-        end as integer
-    ) + 1 as score
+            end
+        ) as integer
+    ) as score
 from sized

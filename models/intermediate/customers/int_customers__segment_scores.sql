@@ -40,19 +40,19 @@ cut_points as (
     select
         {%- for measure in ['recency', 'orders', 'net_sum'] %}
             {%- for number in range(1, 5) %}
-                {{ percentile_of(measure, number ~ ' / cast(5 as double)') }}
+                {{ percentile_of(measure, number / 5) }}
                 + 1 as r_rfm_{{ measure }}_{{ number }},
             {%- endfor %}
         {%- endfor %}
         {%- for measure in ['orders', 'net_sum'] %}
             {%- for number in range(1, 3) %}
-                {{ percentile_of(measure, number ~ ' / cast(3 as double)') }}
+                {{ percentile_of(measure, number / 3) }}
                     as klaviyo_{{ measure }}_{{ number }},
             {%- endfor %}
         {%- endfor %}
         {%- for measure in ['recency', 'purchase_days', 'net_mean'] %}
             {%- for number in range(1, 4) %}
-                {{ percentile_of(measure, number ~ ' / cast(4 as double)') }}
+                {{ percentile_of(measure, number / 4) }}
                     as pymc_{{ measure }}_{{ number }},
             {%- endfor %}
         {%- endfor %}

@@ -58,10 +58,12 @@ select
     active_months.as_of_date,
     active_months.cohort_month,
     cast(
-        12 * extract(year from active_months.active_month)
-        - 12 * extract(year from active_months.cohort_month)
-        + extract(month from active_months.active_month)
-        - extract(month from active_months.cohort_month) as integer
+        floor(
+            12 * extract(year from active_months.active_month)
+            - 12 * extract(year from active_months.cohort_month)
+            + extract(month from active_months.active_month)
+            - extract(month from active_months.cohort_month)
+        ) as integer
     ) as month_number,
     cohort_sizes.cohort_customers,
     active_months.customers,

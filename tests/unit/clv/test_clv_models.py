@@ -198,7 +198,7 @@ def test_nelder_mead_takes_over_where_the_gradient_leads_nowhere(
 ) -> None:
     _, repeats, last, age, _ = customers
     first = fit_bgnbd(repeats[:2000], last[:2000], age[:2000])
-    monkeypatch.setattr(likelihood, "_descend", lambda _objective, start, _bounds: start)
+    monkeypatch.setattr(likelihood, "_descend", lambda _objective, start, _bounds, **_: start)
     second = fit_bgnbd(repeats[:2000], last[:2000], age[:2000])
 
     assert second.is_found

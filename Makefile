@@ -63,6 +63,7 @@ soak: install ## Long fault and equality runs
 	@$(RUN) -m pytest -m soak
 
 bench: install ## Benchmarks against hand-written baselines
+	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --group bench
 	@$(RUN) -m pytest -m bench -s
 
 dictionary: install ## Write DATA_DICTIONARY.md from the descriptions of the models

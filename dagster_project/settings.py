@@ -89,7 +89,7 @@ class Source(_Strict):
 class Rfm(_Strict):
     """Recency, frequency, monetary: bins, measures, scores and the split into eight classes.
 
-    scoring: quantile = value > cut point; r_rfm = the R package's quantile + 1, bins [lower, upper);
+    scoring: quantile = value > cut point; r_rfm = the R package's quantile + 1, [lower, upper);
     ntile = equal counts, for comparison only: equal values may differ. Rows of the seed
     rfm_cut_points in force on a date replace that night's quantiles: fixed or frozen thresholds.
     split: a measure is high if its score is above the mean score, its value above the mean value,

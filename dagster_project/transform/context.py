@@ -68,7 +68,9 @@ def run_dates(
         )
     requested = set(as_of_dates)
     looked_at = {
-        day - timedelta(days=back) for day in requested for back in range(settings.abc.hysteresis_days)
+        day - timedelta(days=back)
+        for day in requested
+        for back in range(settings.abc.hysteresis_days)
     }
     ordered = sorted(looked_at)
     return [

@@ -80,6 +80,7 @@ CASES = {
     "matches": Case("matches('x', '^[a-z]+$|全')", "string", TEXTS),
     "matches_class": Case("matches('x', '[$%_]')", "string", TEXTS),
     "matches_dot": Case("matches('x', '^.$')", "string", TEXTS),
+    "unnest_texts": Case("unnest_texts('x')", "string", ("a", " a b ", "")),
     "is_clean_name": Case("is_clean_name('x')", "string", TEXTS),
     "is_valid_phone": Case("is_valid_phone('x')", "string", PHONES),
     "digits_of": Case("digits_of('x')", "string", PHONES),

@@ -19,7 +19,7 @@ profiles as (
                 'region', 'north_south', 'occupation', 'age_band', 'decision_power',
                 'source_channel',
             ] %}
-            case when {{ column }} is null then 0 else 1 end{{ ' *' if not loop.last }}
+                case when {{ column }} is null then 0 else 1 end{{ ' *' if not loop.last }}
             {%- endfor %}
         ) as is_filled
     from {{ ref('int_customers__profile') }}

@@ -7,6 +7,7 @@ Any unit of time will do; alpha has the same.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
@@ -217,9 +218,11 @@ def _nodes_for(grown: float) -> int:
     """Give the number of nodes for 14 digits: the integrand is singular at p = -1 / grown."""
     distance = 1 / max(grown, 1e-9)
     rate = np.log1p(2 * distance + 2 * np.sqrt(distance * distance + distance))
-    return int(np.clip(np.ceil(17 / rate), MIN_NODES, MAX_NODES))
+    # In steps, so that the dates of a month share them.
+    return int(np.clip(np.ceil(17 / rate / MIN_NODES) * MIN_NODES, MIN_NODES, MAX_NODES))
 
 
+@lru_cache(maxsize=4096)
 def beta_quadrature(a: float, b: float, size: int) -> tuple[Floats, Floats]:
     """Nodes and weights of the mean over Beta(a, b) (Golub and Welsch 1969)."""
     upper, lower = b - 1, a - 1

@@ -119,6 +119,12 @@ def predict(store: Store, asked: Sequence[Asked], *, knowledge: KnowledgeDate) -
     chosen = fits[day, newest.min_repeat_customers]
     store.store("clv_calibration", [_calibration(customers, outcome, looked_at, chosen)])
     statuses = [row["status"] for row in rows]
+    for row in rows:
+        if row["reason"] and row["as_of_date"] == newest.as_of:
+            LOGGER.warning(
+                "CLV of %s: no parameters of the last month end (%s), used %s; see clv_parameters",
+                *(row[name] for name in ("as_of_date", "reason", "status")),
+            )
     return Predicted(scores, {status: statuses.count(status) for status in sorted(set(statuses))})
 
 
@@ -160,10 +166,7 @@ def _fit_all(
     moments = [Moment(day, knowledge(day), day) for day in leasts]
     for moment, customers in customers_at(reader, moments):
         for least in leasts[moment.on]:
-            found = fit(customers.purchasers, min_repeat_customers=least)
-            fitted[moment.on, least] = found
-            if not isinstance(found, Parameters):
-                LOGGER.warning("no CLV parameters of %s: %s", moment.on, found)
+            fitted[moment.on, least] = fit(customers.purchasers, min_repeat_customers=least)
 
 
 def _choose(

@@ -19,6 +19,7 @@ from dagster_project.ingest.load import load_exports
 from dagster_project.publish.publication import Publication, publish
 from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
 from dagster_project.report.summary import summarise
+from dagster_project.rules.validate import check_rules
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, Exports, knowledge_date, run_dates
 from dagster_project.transform.engines import engine_of
@@ -65,8 +66,10 @@ def prepare(
 ) -> Prepared:
     """Land the complete drops, register them for the models, and fix the dates of the run.
 
-    Raises NothingToDoError if no export was ever landed.
+    Raises RulesError naming every fault of the seeds before anything is read, NothingToDoError if
+    no export was ever landed.
     """
+    check_rules(bins=settings.rfm.bins)
     ensure_exports(settings)
     report = load_exports(settings, now=now, known=known)
     dates_loaded = [audit.export_date for audit in views.read_audits(settings, known)]

@@ -15,6 +15,7 @@ from dagster import (
 from dagster_project.defs.resources import Night
 from dagster_project.ingest.errors import IngestError
 from dagster_project.night import NothingToDoError, complete_manifest, prepare
+from dagster_project.rules.faults import RulesError
 from dagster_project.transform.context import RunContextError
 
 
@@ -43,8 +44,8 @@ def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
                 known=night.known_asked(),
                 date_range=night.range_asked(),
             )
-        except (IngestError, NothingToDoError, RunContextError) as error:
-            # A second attempt would meet the same files and dates.
+        except (IngestError, NothingToDoError, RulesError, RunContextError) as error:
+            # A second attempt would meet the same files, dates and rules.
             raise Failure(description=str(error), allow_retries=False) from error
         return MaterializeResult(
             metadata={

@@ -23,7 +23,12 @@ from tests.support import (
 LAST = date(2026, 11, 20)
 NIGHTS = 10
 FIRST = LAST - timedelta(days=NIGHTS - 1)
-HISTORY = {"customer_classification_history", "rfm_thresholds", "clv_parameters"}
+HISTORY = {
+    "customer_classification_history",
+    "rfm_thresholds",
+    "clv_parameters",
+    "segment_kpis",
+}
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ ON_CLUSTER = SMALL | {
     "spark.sql.shuffle.partitions": "2",
 }
 # With so many tables there, the classes are being built.
-TABLES_BEFORE_THE_KILL = 45
+TABLES_BEFORE_THE_KILL = 60
 PATIENCE_SECONDS = 500
 
 

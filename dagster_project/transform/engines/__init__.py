@@ -17,6 +17,7 @@ HISTORY_TABLES = (
     "rfm_thresholds",
     "dq_results",
     "clv_parameters",
+    "segment_kpis",
 )
 
 

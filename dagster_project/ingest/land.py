@@ -116,10 +116,13 @@ class Lander:
         by_container: dict[str, list[FileEntry]] = defaultdict(list)
         for entry in newest.values():
             by_container[entry.container].append(entry)
+        # An archive with one member of another header map is read again, its other members too.
+        outdated = {e.container for e in known.newest() if not self._is_current(e)}
         untouched = {
             file.name
             for file in drop.files
-            if (found := by_container.get(file.name))
+            if file.name not in outdated
+            and (found := by_container.get(file.name))
             and all(
                 (e.container_size, e.container_mtime_ns) == (file.size, file.mtime_ns)
                 for e in found

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from dagster_project.ingest import land
 from dagster_project.ingest.changes import changes_dir
 from dagster_project.ingest.errors import NoDropsError
 
@@ -431,3 +432,25 @@ def test_the_mode_of_the_settings_rules_old_drops_too(exports):
     exports.sources = {"zoho": {"format": "zoho", "mode": "delta"}}
     exports.load()
     assert exports.audit("accounts").rows_deleted == 0
+
+
+def test_a_changed_mapping_of_one_member_reads_the_archive_again(exports, zipped, monkeypatch):
+    members = {
+        "Leads_001.csv": "Record Id,Last Name\n1,L\n",
+        "Accounts_001.csv": "Record Id,Account Name\n2,A\n",
+    }
+    exports.put("zoho/2026-03-01/Data_001.zip", zipped(members))
+    exports.load()
+    before = land.fingerprint
+
+    def changed_for_leads(source, kind, **options):
+        return before(source, kind, **options) + ("2" if kind == "leads" else "")
+
+    monkeypatch.setattr(land, "fingerprint", changed_for_leads)
+    exports.load()
+
+    assert exports.rows("select _record_id from raw.leads") == [("1",)]
+    assert exports.rows("select _record_id from raw.accounts") == [("2",)]
+    assert exports.report.unchanged_drops == 0
+    exports.load()
+    assert exports.report.unchanged_drops == 1

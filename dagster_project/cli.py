@@ -1,4 +1,4 @@
-"""The command line: run, backfill, dev. It runs the same Dagster jobs as the daemon does."""
+"""The command line: run, backfill, preview, dev. Runs are the same Dagster jobs as the daemon's."""
 
 import argparse
 import logging
@@ -14,6 +14,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markdown import Markdown
 
+from dagster_project.lock import NightIsRunningError
+from dagster_project.rules.faults import RulesError
+from dagster_project.rules.overlay import PreviewError
 from dagster_project.settings import PROJECT_DIR, Settings, SettingsError, load_settings
 
 LOGGER = logging.getLogger("dagster_project")
@@ -41,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     prepare_instance(settings)
     if options.command == "dev":
         return _dev()
+    if options.command == "preview":
+        return _preview(settings, options)
     return _run(settings, options)
 
 
@@ -84,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_argument("--from", dest="first", type=date.fromisoformat, required=True)
     backfill.add_argument("--to", dest="last", type=date.fromisoformat, required=True)
     backfill.add_argument("--known", type=date.fromisoformat)
+    preview = commands.add_parser("preview", help="who would move if the rules changed")
+    preview.add_argument("--rules", type=Path, required=True, help="folder of changed seeds")
+    preview.add_argument("--on", type=date.fromisoformat, help="by the rules in force on that day")
     commands.add_parser("dev", help="the Dagster UI with schedule and sensor")
     return parser
 
@@ -120,7 +128,23 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     except NightFailedError as error:
         LOGGER.error("%s\nthe whole log: %s", error, log)  # noqa: TRY400
         return 1
+    _show(summary)
+    return 0
+
+
+def _preview(settings: Settings, options: argparse.Namespace) -> int:
+    from dagster_project.rules.preview import preview  # noqa: PLC0415 - as slow to import
+
+    try:
+        found = preview(settings, options.rules, now=datetime.now(UTC), on=options.on)
+    except (RulesError, PreviewError, NightIsRunningError) as error:
+        LOGGER.error("%s", error)  # noqa: TRY400
+        return 1
+    _show(found.summary)
+    return 0
+
+
+def _show(summary: str) -> None:
     console = Console()
     console.width = max(console.width, MIN_WIDTH)
     console.print(Markdown(summary))
-    return 0

@@ -11,16 +11,20 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 
+RUN = "run"
+
+
 class NightIsRunningError(Exception):
     """Another run writes to the same home."""
 
 
 @contextmanager
 def one_writer(
-    work_dir: Path, *, now: datetime, wait_seconds: float = 0
+    work_dir: Path, *, now: datetime, wait_seconds: float = 0, purpose: str = RUN
 ) -> Iterator[datetime | None]:
     """Hold the writer's lock of a home folder.
 
+    purpose: what the lock is held for; only a run can be left unfinished.
     Gives the start of the run before if it died with the lock in its hands, else None.
     Raises NightIsRunningError naming the holder's process, machine and start.
     """
@@ -39,7 +43,12 @@ def one_writer(
         unfinished = _start_of(owner)
         owner.write_text(
             json.dumps(
-                {"pid": os.getpid(), "host": socket.gethostname(), "since": now.isoformat()}
+                {
+                    "pid": os.getpid(),
+                    "host": socket.gethostname(),
+                    "since": now.isoformat(),
+                    "purpose": purpose,
+                }
             ),
             encoding="utf-8",
         )
@@ -52,6 +61,9 @@ def one_writer(
 def _start_of(owner: Path) -> datetime | None:
     """Read when the run began that left its name behind; None if none did, or half of it."""
     try:
-        return datetime.fromisoformat(json.loads(owner.read_text(encoding="utf-8"))["since"])
+        left = json.loads(owner.read_text(encoding="utf-8"))
+        if left.get("purpose", RUN) != RUN:
+            return None
+        return datetime.fromisoformat(left["since"])
     except (OSError, ValueError, KeyError):
         return None

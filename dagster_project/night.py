@@ -19,6 +19,7 @@ from dagster_project.ingest.load import load_exports
 from dagster_project.publish.publication import Publication, publish
 from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
 from dagster_project.report.summary import summarise
+from dagster_project.rules.preview import note_rules
 from dagster_project.rules.validate import check_rules
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, Exports, knowledge_date, run_dates
@@ -157,6 +158,7 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
         _write_run_log(connection, [*run_records(settings), record])
     publication = publish(settings, run_id=run_id, replace_current=replaces)
     write_run_record(settings, record)
+    note_rules(settings)
     with duckdb.connect(str(settings.work_db), read_only=True) as connection:
         summary = summarise(connection, settings=settings, publication=publication, run=record)
     path = settings.report_dir / f"{run_id}.md"

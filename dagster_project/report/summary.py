@@ -1,5 +1,6 @@
 """The summary of a run for people, in Markdown: what came in, what was found, what came out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -104,21 +105,21 @@ def summarise(
             f"money in 本位币 **{run.base_currency}**."
         ),
         "## Files 文件",
-        _table(connection, FILES),
+        markdown_table(connection, FILES),
         "## Rules 规则",
-        _table(connection, CHECKS),
+        markdown_table(connection, CHECKS),
     ]
     worst = connection.execute(WORST).fetchall()
     if worst:
-        parts += ["Most broken rules 主要问题:", _table(connection, WORST)]
+        parts += ["Most broken rules 主要问题:", markdown_table(connection, WORST)]
     parts += [
         "## Not assigned to a customer 未能归属客户",
-        _table(connection, UNASSIGNED),
+        markdown_table(connection, UNASSIGNED),
         "## Customers 客户",
     ]
     for dimension in ("rfm_class", "abc_tier", "customer_status", "relationship_stage"):
         parts.append(
-            _table(
+            markdown_table(
                 connection,
                 f"select {dimension}, {dimension}_label_zh as 中文, "
                 f"{dimension}_label_en as english, count(*) as customers "
@@ -135,8 +136,11 @@ def summarise(
     return "\n\n".join(parts) + "\n"
 
 
-def _table(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    cursor = connection.execute(query)
+def markdown_table(
+    connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[str] = ()
+) -> str:
+    """Write the rows of a query as a table."""
+    cursor = connection.execute(query, list(values))
     names = [column[0] for column in cursor.description or []]
     rows = cursor.fetchall()
     lines = [

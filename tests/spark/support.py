@@ -128,10 +128,10 @@ def _unequal_rows(
     )
     unequal = " or ".join(
         [
-            f'coalesce(abs(a."{name}" - b."{name}") > {DOUBLE_TOLERANCE}, '
-            f'a."{name}" is distinct from b."{name}")'
+            f'coalesce(abs(left_row."{name}" - right_row."{name}") > {DOUBLE_TOLERANCE}, '
+            f'left_row."{name}" is distinct from right_row."{name}")'
             if columns[name] == "DOUBLE"
-            else f'a."{name}" is distinct from b."{name}"'
+            else f'left_row."{name}" is distinct from right_row."{name}"'
             for name in names
         ]
     )
@@ -140,8 +140,8 @@ def _unequal_rows(
     )
     left, right = (numbered.format(order=order, name=name, table=table) for name in ("a", "b"))
     rows = connection.execute(
-        f"select a, b from {left} as a full join {right} as b on a._position = b._position "
-        f"where a._position is null or b._position is null or {unequal} limit 3"
+        f"select left_row, right_row from {left} as left_row full join {right} as right_row on left_row._position = right_row._position "
+        f"where left_row._position is null or right_row._position is null or {unequal} limit 3"
     ).fetchall()
     return [
         {

@@ -89,6 +89,18 @@ WORST = """
     limit 10
 """
 
+COVERAGE = """
+    pivot (
+        select dimension, crm_source, round(unknown_pct, 1) as unknown_pct
+        from main.class_coverage
+        where dimension in (
+            select dimension from main.class_coverage where unknown_customers > 0
+        )
+    )
+    on crm_source using max(unknown_pct)
+    order by dimension
+"""
+
 
 def summarise(
     connection: duckdb.DuckDBPyConnection,
@@ -117,7 +129,7 @@ def summarise(
         markdown_table(connection, UNASSIGNED),
         "## Customers 客户",
     ]
-    for dimension in ("rfm_class", "abc_tier", "customer_status", "relationship_stage"):
+    for dimension in ("rfm_class", "abc_tier", "value_class", "customer_status"):
         parts.append(
             markdown_table(
                 connection,
@@ -127,6 +139,8 @@ def summarise(
             )
         )
     parts += [
+        "Unknown, in percent of the customers it applies to, by source 各来源未知占比（%）:",
+        markdown_table(connection, COVERAGE),
         "## Where 位置",
         f"- database 数据库: `{publication.database or '(not replaced: an older date)'}`",
         f"- Parquet: `{publication.run_dir}`",

@@ -140,7 +140,8 @@ def _unequal_rows(
     )
     left, right = (numbered.format(order=order, name=name, table=table) for name in ("a", "b"))
     rows = connection.execute(
-        f"select left_row, right_row from {left} as left_row full join {right} as right_row on left_row._position = right_row._position "
+        f"select left_row, right_row from {left} as left_row "
+        f"full join {right} as right_row on left_row._position = right_row._position "
         f"where left_row._position is null or right_row._position is null or {unequal} limit 3"
     ).fetchall()
     return [

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-
 RUN = "run"
 
 
@@ -39,8 +38,10 @@ def one_writer(
         raise NightIsRunningError(
             f"another run holds {path}: {holder}; wait for it to end, or stop that process"
         ) from error
+    left_by_run = None
     try:
         unfinished = _start_of(owner)
+        left_by_run = owner.read_text(encoding="utf-8") if unfinished and purpose != RUN else None
         owner.write_text(
             json.dumps(
                 {
@@ -54,7 +55,11 @@ def one_writer(
         )
         yield unfinished
     finally:
-        owner.unlink(missing_ok=True)
+        if left_by_run:
+            # For the next run, which records that this one never ended.
+            owner.write_text(left_by_run, encoding="utf-8")
+        else:
+            owner.unlink(missing_ok=True)
         lock.release()
 
 

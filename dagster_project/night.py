@@ -19,7 +19,7 @@ from dagster_project.ingest.load import load_exports
 from dagster_project.publish.publication import Publication, publish
 from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
 from dagster_project.report.summary import summarise
-from dagster_project.rules.preview import note_rules
+from dagster_project.rules.noted import note_rules
 from dagster_project.rules.validate import check_rules
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, Exports, knowledge_date, run_dates

@@ -23,6 +23,8 @@
     'clv_monthly_discount_pct', 'clv_min_repeat_customers',
     'klaviyo_recent_days', 'klaviyo_lapsing_days',
     'kpi_churn_days',
+    'cadence_min_purchase_days', 'exploration_purchase_days', 'growth_min_prior_days',
+    'kpi_repurchase_days',
 ] %}
 with run_context as (
     select * from {{ source('raw', 'run_context') }}

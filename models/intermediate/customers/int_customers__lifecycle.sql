@@ -132,7 +132,7 @@ staged as (
                 )
                 then 'decline'
             when
-                measured.purchase_days <= 1
+                measured.purchase_days <= thresholds.exploration_purchase_days
                 or measured.tenure_days <= thresholds.exploration_tenure_days
                 then 'exploration'
             when
@@ -175,7 +175,7 @@ select
         when staged.tenure_days <= thresholds.new_tenure_days then 'new'
         when staged.relationship_stage = 'decline' then 'declining'
         when
-            staged.prior_purchase_days >= 1
+            staged.prior_purchase_days >= thresholds.growth_min_prior_days
             and staged.prior_base > 0
             and staged.recent_purchase_days >= thresholds.growth_min_days
             and staged.recent_base

@@ -11,9 +11,14 @@ thresholds as (
 ),
 
 own_presets as (
-    select distinct preset
-    from {{ ref('segment_rules') }}
-    where preset not in ('r_rfm', 'klaviyo', 'pymc')
+    select distinct segment_rules.preset
+    from {{ ref('segment_rules') }} as segment_rules
+    inner join run_context
+        on
+            segment_rules.valid_from <= run_context.as_of_date
+            and coalesce(segment_rules.valid_to, cast('9999-12-31' as date))
+            >= run_context.as_of_date
+    where segment_rules.preset not in ('r_rfm', 'klaviyo', 'pymc')
 ),
 
 rfm as (

@@ -26,6 +26,10 @@ thresholds as (
     select * from {{ ref('int_config__thresholds') }}
 ),
 
+size_classes as (
+    select * from {{ ref('size_classes') }}
+),
+
 measured as (
     select
         buyers.as_of_date,
@@ -176,9 +180,7 @@ select
     case
         when scored.average_order_base >= scored.median_order_base then 'high'
         when scored.customer_key is not null then 'low'
-        when profiles.company_size in ('large', 'medium') then 'high'
-        when profiles.company_size in ('small', 'micro') then 'low'
-        else 'unknown'
+        else coalesce(size_classes.purchasing_power, 'unknown')
     end as purchasing_power
 from customers
 inner join thresholds on customers.as_of_date = thresholds.as_of_date
@@ -190,3 +192,8 @@ left join profiles
     on
         customers.as_of_date = profiles.as_of_date
         and customers.customer_key = profiles.customer_key
+left join size_classes
+    on
+        profiles.company_size = size_classes.company_size
+        and customers.as_of_date >= size_classes.valid_from
+        and customers.as_of_date <= coalesce(size_classes.valid_to, cast('9999-12-31' as date))

@@ -1,5 +1,5 @@
--- Grain: one row per as_of_date × customer with at least three purchase days by then: the median
--- gap between them, in days.
+-- Grain: one row per as_of_date × customer with enough purchase days by then (three): the median gap
+-- between them, in days.
 with customer_days as (
     select * from {{ ref('int_purchases__customer_days') }}
     where orders > 0
@@ -9,12 +9,21 @@ run_context as (
     select * from {{ source('raw', 'run_context') }}
 ),
 
+metrics as (
+    select * from {{ ref('int_purchases__customer_metrics') }}
+),
+
+thresholds as (
+    select * from {{ ref('int_config__thresholds') }}
+),
+
 repeat_buyers as (
     select
-        as_of_date,
-        customer_key
-    from {{ ref('int_purchases__customer_metrics') }}
-    where purchase_days >= 3
+        metrics.as_of_date,
+        metrics.customer_key
+    from metrics
+    inner join thresholds on metrics.as_of_date = thresholds.as_of_date
+    where metrics.purchase_days >= thresholds.cadence_min_purchase_days
 ),
 
 gaps as (

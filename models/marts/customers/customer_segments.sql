@@ -4,8 +4,19 @@ with scores as (
     select * from {{ ref('int_customers__segment_scores') }}
 ),
 
+run_context as (
+    select * from {{ source('raw', 'run_context') }}
+    where is_newest
+),
+
 segment_rules as (
-    select * from {{ ref('segment_rules') }}
+    select all_rules.*
+    from {{ ref('segment_rules') }} as all_rules
+    inner join run_context
+        on
+            all_rules.valid_from <= run_context.as_of_date
+            and coalesce(all_rules.valid_to, cast('9999-12-31' as date))
+            >= run_context.as_of_date
 ),
 
 codes as (

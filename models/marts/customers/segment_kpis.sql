@@ -33,7 +33,8 @@ measured as (
         {%- endfor %}
         classes.as_of_date,
         coalesce(buyers.window_purchase_days >= 1, false) as is_active,
-        coalesce(buyers.window_purchase_days >= 2, false) as has_repurchased,
+        coalesce(buyers.window_purchase_days >= thresholds.kpi_repurchase_days, false)
+            as has_repurchased,
         classes.source_channel = 'referral' as is_referral,
         coalesce(buyers.monetary_base, 0) as monetary_base,
         coalesce(buyers.window_orders, 0) as window_orders,

@@ -45,6 +45,10 @@ next_steps as (
     select * from {{ ref('prospect_next_steps') }}
 ),
 
+size_classes as (
+    select * from {{ ref('size_classes') }}
+),
+
 class_labels as (
     select * from {{ ref('class_labels') }}
 ),
@@ -155,20 +159,21 @@ classified as (
             when ranked.potential_pct >= thresholds.value_high then 'high'
             when ranked.potential_pct >= thresholds.value_medium then 'medium'
             when ranked.potential_pct is not null then 'low'
-            when ranked.company_size = 'large' then 'high'
-            when ranked.company_size = 'medium' then 'medium'
-            when ranked.company_size in ('small', 'micro') then 'low'
-            else 'unknown'
+            else coalesce(size_classes.potential_value_class, 'unknown')
         end as potential_value_class,
         case
-            when ranked.company_size in ('large', 'medium') then 'high'
-            when ranked.company_size in ('small', 'micro') then 'low'
+            when size_classes.purchasing_power <> 'unknown' then size_classes.purchasing_power
             when ranked.potential_pct >= thresholds.value_medium then 'high'
             when ranked.potential_pct is not null then 'low'
             else 'unknown'
         end as purchasing_power
     from ranked
     inner join thresholds on ranked.as_of_date = thresholds.as_of_date
+    left join size_classes
+        on
+            ranked.company_size = size_classes.company_size
+            and ranked.as_of_date >= size_classes.valid_from
+            and ranked.as_of_date <= coalesce(size_classes.valid_to, cast('9999-12-31' as date))
 )
 
 select
@@ -200,6 +205,8 @@ left join next_steps
     on
         classified.prospect_stage = next_steps.prospect_stage
         and classified.intent_class = next_steps.intent_class
+        and classified.as_of_date >= next_steps.valid_from
+        and classified.as_of_date <= coalesce(next_steps.valid_to, cast('9999-12-31' as date))
 {%- for dimension in dimensions %}
     left join class_labels as {{ dimension }}_labels
         on

@@ -150,6 +150,9 @@ class SparkEngine:
         with duckdb.connect() as connection:
             for schema in ("main", "intermediate", "seeds"):
                 for table in _tables(self._schema_dir(schema)):
+                    if not _has_rows(self._schema_dir(schema) / table):
+                        counts[table] = 0
+                        continue
                     row = connection.execute(
                         f"select count(*) from {_parquet(self._schema_dir(schema) / table)}"
                     ).fetchone()
@@ -242,6 +245,13 @@ class SparkEngine:
         self, connection: duckdb.DuckDBPyConnection, schema: str, table: str, folder: Path
     ) -> None:
         """Copy a table; its partition column comes first again, and as a date."""
+        if not _has_rows(folder):
+            fields = self._spark.table(f"{schema}.{table}").schema.fields
+            types = {field.name: field.dataType.simpleString() for field in fields}
+            order = sorted(types, key=lambda name: name != PARTITION)
+            columns = ", ".join(f"{quoted(name)} {types[name]}" for name in order)
+            connection.execute(f"create table {schema}.{quoted(table)} ({columns})")
+            return
         columns = "*"
         if any(folder.glob(f"{PARTITION}=*")):
             columns = f"cast({PARTITION} as date) as {PARTITION}, * exclude ({PARTITION})"
@@ -253,6 +263,11 @@ class SparkEngine:
 def _tables(folder: Path) -> list[str]:
     """Name the tables of a schema of the warehouse."""
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def _has_rows(folder: Path) -> bool:
+    """Say whether Spark wrote any file: a table without rows may have none."""
+    return any(folder.rglob("*.parquet"))
 
 
 def _parquet(folder: Path) -> str:

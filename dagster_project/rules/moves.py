@@ -20,7 +20,7 @@ COLUMNS = (
 POLICY = ("revisit_interval_days", "response_hours", "has_dedicated_owner", "service_channel")
 SHOWN_MOVES = 20
 # In place of a code on the side on which a customer does not have the dimension at all.
-NONE = "(none)"
+NONE = "(none 无)"
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,11 @@ def _add_long(
     )
 
 
+def _both_labels(prefix: str) -> str:
+    zh, en = f"{prefix}label_zh", f"{prefix}label_en"
+    return f"case when {zh} = {en} then {zh} else {zh} || ' ' || {en} end"
+
+
 TOTALS = f"""
     with sizes as (
         select 'customer' as subject, count(*) as records from {NIGHT}.main.customer_classification
@@ -243,8 +248,8 @@ DIMENSIONS = """
 
 WAYS = f"""
     select
-        from_label_zh || ' ' || from_label_en as "from 从",
-        to_label_zh || ' ' || to_label_en as "to 到",
+        {_both_labels("from_")} as "from 从",
+        {_both_labels("to_")} as "to 到",
         count(*) as moved, sum(net_window_base) as net_window_base,
         sum(net_lifetime_base) as net_lifetime_base
     from moves

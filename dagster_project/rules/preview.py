@@ -52,6 +52,14 @@ class Preview:
     moved_customers: int
 
 
+@dataclass(frozen=True)
+class _Days:
+    """The day of the facts, and the day whose rules are used."""
+
+    facts: date
+    rules: date
+
+
 def preview(
     settings: Settings, rules_dir: Path, *, now: datetime, on: date | None = None
 ) -> Preview:
@@ -78,28 +86,28 @@ def preview(
             "run a night with engine: duckdb in a home of its own"
         )
     with one_writer(settings.work_dir, now=now, purpose="preview"):
-        _check_night(settings)
+        as_of = _as_of_night(settings)
         overlay = Overlay(folder=settings.work_dir / "preview", night=settings.work_db)
         shutil.rmtree(overlay.folder, ignore_errors=True)
         overlay.folder.mkdir(parents=True)
         try:
-            return _preview(settings, overlay, rules_dir, now=now, on=on)
+            return _preview(settings, overlay, rules_dir, now=now, days=_Days(as_of, on or as_of))
         finally:
             shutil.rmtree(overlay.folder, ignore_errors=True)
 
 
 def _preview(
-    settings: Settings, overlay: Overlay, rules_dir: Path, *, now: datetime, on: date | None
+    settings: Settings, overlay: Overlay, rules_dir: Path, *, now: datetime, days: _Days
 ) -> Preview:
     declared = declared_seeds()
     files = {path.stem: path for path in changed_files(rules_dir)}
     changed = changed_since_night(settings, declared, files)
-    if on:
-        # Rules that begin or end by that day count as changed too.
-        changed |= {
-            name: files.get(name, seed.path) for name, seed in declared.items() if seed.is_dated
-        }
-    write_project(overlay, changed, on=on)
+    changed |= {
+        name: path
+        for name, seed in declared.items()
+        if _other_rules_hold(seed, path := files.get(name, seed.path), days)
+    }
+    write_project(overlay, changed, on=days.rules if days.rules != days.facts else None)
     create_database(overlay, without_seeds=list(changed))
     LOGGER.info("running the models that depend on %s", ", ".join(sorted(changed)) or "nothing")
     if changed:
@@ -114,7 +122,7 @@ def _preview(
             connection,
             settings=settings,
             title=f"# Preview of changed rules 规则预览 · {rules_dir}",
-            notes=_notes(connection, settings, declared, changed, on=on, files=files),
+            notes=_notes(connection, settings, declared, changed, days=days, files=files),
             moves_file=moves_file,
         )
         (settings.report_dir / f"{name}.md").write_text(summary, encoding="utf-8")
@@ -126,18 +134,34 @@ def _preview(
     )
 
 
-def _check_night(settings: Settings) -> None:
+def _other_rules_hold(declared: Declared, path: Path, days: _Days) -> bool:
+    """Whether a seed says something else on the day of the rules than on that of the facts."""
+    if days.rules == days.facts or not declared.is_dated:
+        return False
+    seed, _ = read_seed(declared, path, label=str(path))
+    return seed is not None and seed.rows_on(days.rules) != seed.rows_on(days.facts)
+
+
+def _as_of_night(settings: Settings) -> date:
+    """Give the newest date that the working database holds the classes of."""
     wanted = {"customer_classification", "prospect_classification", "int_customers__buyers"}
     found: set[str] = set()
+    as_of: date | None = None
     if settings.work_db.exists():
         with duckdb.connect(str(settings.work_db), read_only=True) as connection:
             rows = connection.execute("select table_name from duckdb_tables()").fetchall()
-        found = {row[0] for row in rows}
-    if not wanted <= found:
+            found = {row[0] for row in rows}
+            if wanted <= found:
+                newest = connection.execute(
+                    "select max(as_of_date) from main.customer_classification"
+                ).fetchone()
+                as_of = newest[0] if newest else None
+    if as_of is None:
         raise PreviewError(
             f"{settings.work_db} does not hold the classes of a night; a preview compares with "
             "the last one; run `make run` first"
         )
+    return as_of
 
 
 def _notes(
@@ -146,19 +170,17 @@ def _notes(
     declared: dict[str, Declared],
     changed: dict[str, Path],
     *,
-    on: date | None,
+    days: _Days,
     files: dict[str, Path],
 ) -> list[str]:
-    row = connection.execute("select max(as_of_date) from raw.run_context").fetchone()
-    as_of: date = row[0] if row else date.min
     notes = [
-        f"Facts as of 事实截至 **{as_of}**, rules as of 规则截至 **{on or as_of}**.",
+        f"Facts as of 事实截至 **{days.facts}**, rules as of 规则截至 **{days.rules}**.",
         f"Money in 本位币 **{settings.base_currency}**: net in the window and lifetime net.",
         "Changed seeds 变更的规则文件: "
         + (", ".join(f"`{name}`" for name in sorted(changed)) or "(none 无)"),
     ]
-    beside = sorted(set(changed) - set(files)) if on is None else []
-    if beside:
+    beside = sorted(set(changed) - set(files))
+    if beside and days.rules == days.facts:
         notes.append(
             f"Changed in seeds/ since the last run, and counted here too: {', '.join(beside)}."
         )
@@ -166,12 +188,12 @@ def _notes(
     notes += [f"- `{name}`: {before} → {after}" for name, before, after in thresholds]
     if any(name.startswith(PREDICTED) for name, _, _ in thresholds):
         notes.append("Predicted values are those of the night: clv_… thresholds show in a run.")
-    if on is None:
+    if days.rules == days.facts:
         notes += [
-            f"`{name}` has rows that begin after {as_of} and move nobody yet; "
+            f"`{name}` has rows that begin after {days.facts} and move nobody yet; "
             f"preview them with ON={later}."
             for name in sorted(set(changed) & set(files))
-            if (later := _begins_after(declared[name], changed[name], as_of))
+            if (later := _begins_after(declared[name], changed[name], days.facts))
         ]
     records = run_records(settings)
     if records and records[-1].status == "failed":

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project import night
+from dagster_project.defs.run import NightFailedError
 from dagster_project.rules.class_rules import load_codes
 from dagster_project.rules.faults import RulesError
 from dagster_project.rules.seeds import declared_seeds
 from dagster_project.rules.thresholds import Limit, known_parameters, load_limits
 from dagster_project.rules.validate import check_rules, find_faults
 from dagster_project.settings import PROJECT_DIR
+from tests.support import demo_settings, run_night
 
 Edit = Callable[[str], str]
 
@@ -403,3 +406,17 @@ def test_the_enums_are_those_that_the_models_read() -> None:
         read |= set(re.findall(r"\benum = '(\w+)'", path.read_text(encoding="utf-8")))
 
     assert set(load_codes().enums) == read
+
+
+def test_a_fault_stops_a_run_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_changed(tmp_path, "class_thresholds", replaced("loyalty_high,0.6", "loyalty_high,2"))
+    monkeypatch.setattr(night, "check_rules", lambda bins: check_rules(changed=tmp_path, bins=bins))
+    settings = demo_settings(tmp_path / "home", demo=True)
+
+    with pytest.raises(NightFailedError, match="found 2 for loyalty_high") as error:
+        run_night(settings)
+
+    assert "raw_zone: " in str(error.value)
+    assert not (settings.home / "exports").exists()

@@ -28,6 +28,7 @@ class Limit(BaseModel):
     least: Decimal | None = None
     most: Decimal | None = None
     is_integer: bool = False
+    decimals: int = 6
 
     def admits(self, value: Decimal) -> bool:
         """Whether a value may be a threshold."""
@@ -35,11 +36,12 @@ class Limit(BaseModel):
             (self.least is None or value >= self.least)
             and (self.most is None or value <= self.most)
             and (not self.is_integer or value == value.to_integral_value())
+            and value == round(value, self.decimals)
         )
 
     def __str__(self) -> str:
         """Say it for a person."""
-        kind = "a whole number" if self.is_integer else "a number"
+        kind = "a whole number" if self.is_integer else f"a number ({self.decimals} decimals)"
         if self.least is not None and self.most is not None:
             return f"{kind} from {self.least} to {self.most}"
         if self.least is not None:

@@ -65,6 +65,12 @@ THRESHOLDS: list[tuple[str, Edit, str, str]] = [
     ("not a number", replaced("loyalty_high,0.6", "loyalty_high,o.6"), "value", "'o.6'"),
     ("too exact", replaced("loyalty_high,0.6", "loyalty_high,0.6666667"), "value", "6 decimals"),
     ("above its range", replaced("loyalty_high,0.6", "loyalty_high,1.2"), "value", "from 0 to 1"),
+    (
+        "more decimals than the model compares",
+        replaced("abc_a_share_pct,80", "abc_a_share_pct,80.125"),
+        "value",
+        "(2 decimals) from 0 to 100",
+    ),
     ("below its range", replaced("loyalty_high,0.6", "loyalty_high,-0.1"), "value", "from 0 to 1"),
     ("half a day", replaced("new_tenure_days,90", "new_tenure_days,90.5"), "value", "whole number"),
     ("empty", replaced("loyalty_high,0.6", "loyalty_high,"), "value", "nothing"),

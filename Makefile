@@ -50,7 +50,7 @@ test: install ## Run all tests but Spark and the long ones
 test-spark: install ## Run the tests on Apache Spark (needs Java 17)
 	@$(RUN) -m dagster_project.spark_check
 	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --extra spark
-	@$(RUN) -m pytest tests/spark
+	@$(RUN) -m pytest tests/spark -n 2 --dist loadfile
 
 lint: install
 	@.venv/bin/ruff check .

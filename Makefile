@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 MODELS := $(shell find models seeds dbt -type f -name '*.*') dbt_project.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run backfill preview dev test test-spark check lint types soak bench dictionary clean
+.PHONY: help install run backfill preview explain dev test test-spark check lint types soak bench dictionary clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ run: install ## Run the nightly job: make run [AS_OF=2026-11-20] [KNOWN=2026-11-
 
 backfill: install ## Compute history for a range: make backfill FROM=2026-01-01 TO=2026-06-30
 	@$(RUN) -m dagster_project backfill --from $(FROM) --to $(TO) $(if $(KNOWN),--known $(KNOWN))
+
+explain: install ## Show a customer's classes and why: make explain CUSTOMER=<key or name> [LABELS=zh]
+	@$(RUN) -m dagster_project explain --customer "$(CUSTOMER)" $(if $(LABELS),--labels $(LABELS))
 
 preview: install ## Show who would move: make preview RULES=folder [ON=2027-01-01]
 	@$(RUN) -m dagster_project preview --rules "$(RULES)" $(if $(ON),--on $(ON))

@@ -1,4 +1,4 @@
-"""The command line: run, backfill, preview, dev. Runs are the same Dagster jobs as the daemon's."""
+"""The command line: run, backfill, preview, explain, dev. Runs are the daemon's Dagster jobs."""
 
 import argparse
 import logging
@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 from rich.markdown import Markdown
 
 from dagster_project.lock import NightIsRunningError
+from dagster_project.report.explain import NoCustomerError, card_table, read_card
 from dagster_project.rules.faults import RulesError
 from dagster_project.rules.overlay import PreviewError
 from dagster_project.settings import PROJECT_DIR, Settings, SettingsError, load_settings
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         return _dev()
     if options.command == "preview":
         return _preview(settings, options)
+    if options.command == "explain":
+        return _explain(settings, options)
     return _run(settings, options)
 
 
@@ -92,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     preview = commands.add_parser("preview", help="who would move if the rules changed")
     preview.add_argument("--rules", type=Path, required=True, help="folder of changed seeds")
     preview.add_argument("--on", type=date.fromisoformat, help="by the rules in force on that day")
+    explain = commands.add_parser("explain", help="one customer's classes, and why")
+    explain.add_argument("--customer", required=True, help="key or name")
+    explain.add_argument("--labels", choices=("zh", "en", "both"), default="both")
     commands.add_parser("dev", help="the Dagster UI with schedule and sensor")
     return parser
 
@@ -141,6 +147,18 @@ def _preview(settings: Settings, options: argparse.Namespace) -> int:
         LOGGER.error("%s", error)  # noqa: TRY400
         return 1
     _show(found.summary)
+    return 0
+
+
+def _explain(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        card = read_card(settings, options.customer)
+    except NoCustomerError as error:
+        LOGGER.error("%s", error)  # noqa: TRY400
+        return 1
+    console = Console()
+    console.width = max(console.width, MIN_WIDTH)
+    console.print(card_table(card, labels=options.labels))
     return 0
 
 

@@ -45,14 +45,6 @@
     ) }}
 {%- endmacro %}
 
-{% macro intent_class(score) -%}
-    case
-        when {{ score }} >= thresholds.intent_high then 'high'
-        when {{ score }} >= thresholds.intent_medium then 'medium'
-        else 'low'
-    end
-{%- endmacro %}
-
 {#- How many of the columns <prefix>_1 … _count of cut_points a value has reached (<=) or passed (<). -#}
 {% macro cuts_reached(prefix, value, count, comparison) -%}
     {%- for number in range(1, count + 1) %}

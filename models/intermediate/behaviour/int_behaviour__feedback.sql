@@ -134,16 +134,9 @@ select
     scored.open_complaints,
     scored.open_complaint_since,
     scored.last_feedback_date,
-    case
-        when scored.open_complaints > 0 then 'dissatisfied'
-        when
-            scored.satisfaction_score <= cast(thresholds.feedback_dissatisfied_score as double)
-            then 'dissatisfied'
-        when
-            scored.satisfaction_score >= cast(thresholds.feedback_satisfied_score as double)
-            then 'satisfied'
-        when scored.answers_365d > 0 or scored.recent_complaints > 0 then 'neutral'
-        else 'unknown'
-    end as feedback_class
+    scored.recent_complaints,
+    {{ feedback_class_of(named_inputs('scored', [
+        'open_complaints', 'satisfaction_score', 'answers_365d', 'recent_complaints',
+    ])) }} as feedback_class
 from scored
 inner join thresholds on scored.as_of_date = thresholds.as_of_date

@@ -167,22 +167,20 @@ measured as (
 select
     measured.as_of_date,
     measured.customer_key,
+    measured.delivers_activities,
+    measured.age_days,
+    measured.online_interactions,
+    measured.offline_interactions,
     cast(measured.interactions_30d as bigint) as interactions_30d,
     cast(measured.interactions_90d as bigint) as interactions_90d,
     measured.last_interaction_date,
     cast(measured.two_way_contacts_180d as bigint) as two_way_contacts_180d,
     cast(measured.contacts_30d as bigint) as contacts_30d,
     measured.last_two_way_contact_date,
-    case
-        when not measured.delivers_activities then 'unknown'
-        when measured.interactions_30d >= thresholds.behavior_active_interactions then 'active'
-        when
-            measured.interactions_90d = 0
-            and measured.age_days > thresholds.behavior_dormant_days
-            then 'dormant'
-        when measured.first_purchase_date is null then 'potential'
-        else 'occasional'
-    end as behavior_class,
+    {{ behavior_class_of(named_inputs('measured', [
+        'delivers_activities', 'interactions_30d', 'interactions_90d', 'age_days',
+        'first_purchase_date',
+    ])) }} as behavior_class,
     case
         when measured.online_interactions = 0 and measured.offline_interactions = 0 then 'unknown'
         when measured.online_interactions > measured.offline_interactions then 'online'

@@ -17,6 +17,7 @@ select
     feedback.satisfaction_score,
     coalesce(feedback.open_complaints, 0) as open_complaints,
     feedback.open_complaint_since,
+    coalesce(feedback.recent_complaints, 0) as recent_complaints,
     feedback.last_feedback_date,
     coalesce(feedback.feedback_class, 'unknown') as feedback_class,
     case feedback.feedback_class

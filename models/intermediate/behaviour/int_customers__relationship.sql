@@ -21,15 +21,12 @@ select
     lifecycle.customer_key,
     lifecycle.tenure_days,
     behaviour.two_way_contacts_180d,
-    case
-        when behaviour.behavior_class = 'unknown' then 'unknown'
-        when
-            lifecycle.tenure_days >= thresholds.close_tenure_days
-            and behaviour.two_way_contacts_180d >= thresholds.close_contacts
-            and feedback.feedback_class <> 'dissatisfied'
-            then 'close'
-        else 'loose'
-    end as relationship_closeness
+    {{ relationship_closeness_of({
+        'behavior_class': 'behaviour.behavior_class',
+        'tenure_days': 'lifecycle.tenure_days',
+        'two_way_contacts_180d': 'behaviour.two_way_contacts_180d',
+        'feedback_class': 'feedback.feedback_class',
+    }) }} as relationship_closeness
 from lifecycle
 inner join thresholds on lifecycle.as_of_date = thresholds.as_of_date
 inner join behaviour

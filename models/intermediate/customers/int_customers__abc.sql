@@ -94,11 +94,22 @@ last_tiers as (
             max(case when abc_tier_raw = '{{ tier }}' then as_of_date end) over (
                 partition by customer_key
                 order by as_of_date nulls last
-                rows between unbounded preceding and current row
+                rows between unbounded preceding and 1 preceding
             ) as last_{{ tier | lower }}_date,
         {%- endfor %}
         {{ add_days('as_of_date', '-abc_hysteresis_days') }} as forgotten_date
     from raw_tiers
+),
+
+held as (
+    select
+        *,
+        case
+            when last_a_date > forgotten_date then 'A'
+            when last_b_date > forgotten_date then 'B'
+            else 'C'
+        end as held_tier
+    from last_tiers
 )
 
 select
@@ -110,9 +121,6 @@ select
     amount_in_all,
     value_index_pct,
     abc_tier_raw,
-    case
-        when last_a_date > forgotten_date then 'A'
-        when last_b_date > forgotten_date then 'B'
-        else 'C'
-    end as abc_tier
-from last_tiers
+    held_tier,
+    least(abc_tier_raw, held_tier) as abc_tier
+from held

@@ -69,6 +69,6 @@ select
     scored.interactions_30d,
     scored.stated_part,
     scored.intent_score,
-    {{ intent_class('scored.intent_score') }} as intent_class
+    {{ intent_class_of({'intent_score': 'scored.intent_score'}) }} as intent_class
 from scored
 inner join thresholds on scored.as_of_date = thresholds.as_of_date

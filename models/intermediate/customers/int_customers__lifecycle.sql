@@ -1,4 +1,9 @@
 -- Grain: one row per as_of_date × living customer: relationship stage, status, prospect stage.
+{%- set inputs = [
+    'purchase_days', 'tenure_days', 'recency_days', 'cadence_days', 'window_purchase_days',
+    'recent_base', 'recent_purchase_days', 'prior_base', 'prior_purchase_days', 'open_deals',
+    'two_way_contacts', 'qualified_leads', 'intent_score',
+] %}
 with customers as (
     select * from {{ ref('int_customers__customers') }}
     where not is_deleted
@@ -111,38 +116,7 @@ measured as (
 staged as (
     select
         measured.*,
-        case
-            when measured.purchase_days = 0
-                then
-                    case
-                        when measured.open_deals > 0 or measured.two_way_contacts > 0
-                            then 'exploration'
-                        else 'not_applicable'
-                    end
-            when
-                measured.recency_days > greatest(
-                    cast(thresholds.decline_cadence_factor as double) * measured.cadence_days,
-                    cast(thresholds.decline_min_days as double)
-                )
-                or (
-                    measured.prior_purchase_days >= thresholds.decline_min_prior_days
-                    and measured.prior_base > 0
-                    and measured.recent_base
-                    < cast(thresholds.decline_amount_ratio as decimal(9, 4)) * measured.prior_base
-                )
-                then 'decline'
-            when
-                measured.purchase_days <= thresholds.exploration_purchase_days
-                or measured.tenure_days <= thresholds.exploration_tenure_days
-                then 'exploration'
-            when
-                measured.purchase_days >= thresholds.maturity_purchase_days
-                and measured.tenure_days >= thresholds.maturity_tenure_days
-                and measured.recency_days
-                <= cast(thresholds.maturity_cadence_factor as double) * measured.cadence_days
-                then 'maturity'
-            else 'formation'
-        end as relationship_stage
+        {{ relationship_stage_of(named_inputs('measured', inputs)) }} as relationship_stage
     from measured
     inner join thresholds on measured.as_of_date = thresholds.as_of_date
 )
@@ -164,37 +138,7 @@ select
     staged.qualified_leads,
     staged.intent_score,
     staged.relationship_stage,
-    case
-        when staged.purchase_days = 0 then 'prospect'
-        when
-            staged.recency_days > greatest(
-                cast(thresholds.churn_min_days as double),
-                cast(thresholds.churn_cadence_factor as double) * staged.cadence_days
-            )
-            then 'churned'
-        when staged.tenure_days <= thresholds.new_tenure_days then 'new'
-        when staged.relationship_stage = 'decline' then 'declining'
-        when
-            staged.prior_purchase_days >= thresholds.growth_min_prior_days
-            and staged.prior_base > 0
-            and staged.recent_purchase_days >= thresholds.growth_min_days
-            and staged.recent_base
-            >= cast(thresholds.growth_amount_ratio as decimal(9, 4)) * staged.prior_base
-            then 'growing'
-        else 'stable'
-    end as customer_status,
-    case
-        when
-            staged.window_purchase_days >= thresholds.loyal_purchase_days
-            and staged.recency_days <= thresholds.loyal_recency_days
-            then 'loyal'
-        when staged.purchase_days >= 1 then 'purchase'
-        when
-            staged.open_deals > 0
-            or staged.qualified_leads > 0
-            or staged.intent_score >= thresholds.intent_stage_score
-            then 'intent'
-        else 'first_contact'
-    end as prospect_stage
+    {{ customer_status_of(named_inputs('staged', inputs)) }} as customer_status,
+    {{ prospect_stage_of(named_inputs('staged', inputs)) }} as prospect_stage
 from staged
 inner join thresholds on staged.as_of_date = thresholds.as_of_date

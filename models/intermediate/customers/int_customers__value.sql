@@ -154,34 +154,22 @@ select
     scored.alive_term,
     scored.satisfaction_term,
     scored.loyalty_score,
-    case
-        when scored.customer_key is null then 'not_applicable'
-        when scored.loyalty_score >= thresholds.loyalty_high then 'high'
-        else 'low'
-    end as loyalty_class,
+    {{ loyalty_class_of({'loyalty_score': 'scored.loyalty_score'}) }} as loyalty_class,
     {{ rounded('scored.monetary_pct') }} as monetary_pct,
     {{ rounded('scored.clv_pct') }} as clv_pct,
     scored.value_score,
-    case
-        when scored.customer_key is null then 'not_applicable'
-        when scored.value_score >= thresholds.value_high then 'high'
-        when scored.value_score >= thresholds.value_medium then 'medium'
-        else 'low'
-    end as value_class,
+    {{ value_class_of({'value_score': 'scored.value_score'}) }} as value_class,
     coalesce(scored.window_purchase_days, 0) as window_purchase_days,
-    case
-        when scored.window_purchase_days >= thresholds.frequency_high_days then 'high'
-        when scored.window_purchase_days >= thresholds.frequency_medium_days then 'medium'
-        when scored.window_purchase_days >= thresholds.frequency_low_days then 'low'
-        else 'none'
-    end as frequency_class,
+    {{ frequency_class_of({'window_purchase_days': 'scored.window_purchase_days'}) }}
+        as frequency_class,
     scored.average_order_base,
     scored.median_order_base,
-    case
-        when scored.average_order_base >= scored.median_order_base then 'high'
-        when scored.customer_key is not null then 'low'
-        else coalesce(size_classes.purchasing_power, 'unknown')
-    end as purchasing_power
+    size_classes.purchasing_power as power_of_size,
+    {{ purchasing_power_of({
+        'average_order_base': 'scored.average_order_base',
+        'median_order_base': 'scored.median_order_base',
+        'power_of_size': 'size_classes.purchasing_power',
+    }) }} as purchasing_power
 from customers
 inner join thresholds on customers.as_of_date = thresholds.as_of_date
 left join scored

@@ -92,7 +92,7 @@ select
     scored.two_way_contacts,
     scored.stated_part,
     scored.intent_score,
-    {{ intent_class('scored.intent_score') }} as intent_class,
+    {{ intent_class_of({'intent_score': 'scored.intent_score'}) }} as intent_class,
     case
         when
             scored.lead_stage = 'intent'

@@ -64,6 +64,7 @@ class Compiled:
                 buyer.frequency,
                 buyer.frequency,
                 buyer.monetary,
+                buyer.monetary,
                 max(buyer.frequency, 1),
             )
             for number, buyer in enumerate(buyers)
@@ -72,7 +73,7 @@ class Compiled:
         self.connection.executemany(
             "insert into intermediate.int_customers__buyers (as_of_date, customer_key, "
             "last_purchase_date, recency_days, frequency, window_purchase_days, monetary_base, "
-            "purchase_days) values (?, ?, ?, ?, ?, ?, ?, ?)",
+            "rfm_monetary_base, purchase_days) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
         for model in MODELS:

@@ -66,11 +66,11 @@ types: install
 check: lint types test ## Lint, types and tests
 
 soak: install ## Long fault and equality runs
-	@$(RUN) -m pytest -m soak
+	@$(RUN) -m pytest --ignore tests/spark -m soak -s
 
 bench: install ## Benchmarks against hand-written baselines
 	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --group bench
-	@$(RUN) -m pytest -m bench -s
+	@$(RUN) -m pytest tests/benchmarks -m bench -s
 
 dictionary: install ## Write DATA_DICTIONARY.md from the descriptions of the models
 	@$(RUN) -m dagster_project.report.data_dictionary

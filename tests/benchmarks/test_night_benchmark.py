@@ -40,10 +40,10 @@ def test_the_night_against_a_hand_written_script(capfd: pytest.CaptureFixture[st
     tiny = _exports(FOLDER / "tiny", TINY_CUSTOMERS, "3")
 
     script, script_memory = _script(big)
-    # The second tiny night is the fixed cost: the first one also parses and makes folders.
+    # The second tiny night is the fixed cost: the first one also parses the models.
     _night(tiny)
     shutil.rmtree(tiny / "raw")
-    fixed, _, _ = _night(tiny)
+    fixed, _, _ = _night(tiny, keeps_parsed=True)
     night, night_memory, steps = _night(big)
 
     ratio = (night - fixed) / script
@@ -100,8 +100,8 @@ def _script(home: Path) -> tuple[float, int]:
     return seconds, memory
 
 
-def _night(home: Path) -> tuple[float, int, dict[str, float]]:
-    for folder in ("work", "published", "report"):
+def _night(home: Path, *, keeps_parsed: bool = False) -> tuple[float, int, dict[str, float]]:
+    for folder in ("published", "report", *(() if keeps_parsed else ("work",))):
         shutil.rmtree(home / folder, ignore_errors=True)
     if home.name == "big":
         shutil.rmtree(home / "raw", ignore_errors=True)

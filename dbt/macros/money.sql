@@ -27,3 +27,14 @@
         else cast({{ amount }} * rate_to_base as decimal(18, 2))
     end
 {%- endmacro %}
+
+{#- An amount less the discount of its row, which is an amount, or the percentage that is paid. -#}
+{% macro discounted(amount, row) -%}
+    (
+        cast({{ amount }} as double) - coalesce(
+            cast({{ row }}.discount as double),
+            cast({{ amount }} as double)
+            * (100 - coalesce(cast({{ row }}.discount_pct as double), 100)) / 100
+        )
+    )
+{%- endmacro %}

@@ -12,11 +12,11 @@
     {{ return(names) }}
 {%- endmacro %}
 
-{#- Tables with flag columns, by entity. -#}
+{#- Tables with flag columns, by entity: what is added to this list is judged, counted and listed. -#}
 {% macro flag_tables() -%}
     {{ return([
         'accounts', 'contacts', 'leads', 'deals', 'orders', 'order_lines', 'refunds',
-        'activities', 'products', 'amounts', 'customers',
+        'activities', 'products', 'amounts', 'feedback', 'customers', 'open_deals',
     ]) }}
 {%- endmacro %}
 
@@ -42,4 +42,12 @@
         'exchange_rates', 'feedback', 'holidays', 'leads', 'notes', 'order_lines', 'orders', 'owners',
         'products', 'refunds', 'stage_events', 'web_sessions',
     ]) }}
+{%- endmacro %}
+
+{#- A published table of the nights before, if there is one: read, not referred to, since it is made
+    from what reads it. -#}
+{% macro earlier_nights(table) -%}
+    {{ return(load_relation(api.Relation.create(
+        database=target.database, schema='main', identifier=table
+    ))) }}
 {%- endmacro %}

@@ -16,6 +16,7 @@ select
     versions.name as account_name,
     coalesce(customer_type.value, 'company') as customer_type,
     coalesce(versions.account_type, versions.status) as crm_status,
+    coalesce(deal_status.value, account_type.value) as customer_status,
     versions.industry,
     versions.website,
     coalesce(versions.phone, versions.mobile) as phone,
@@ -80,6 +81,16 @@ left join enum_map as customer_type
         versions._source = customer_type.crm_source
         and customer_type.enum = 'customer_type'
         and {{ folded('versions.customer_type') }} = customer_type.raw_value_key
+left join enum_map as deal_status
+    on
+        versions._source = deal_status.crm_source
+        and deal_status.enum = 'customer_status'
+        and {{ folded('versions.status') }} = deal_status.raw_value_key
+left join enum_map as account_type
+    on
+        versions._source = account_type.crm_source
+        and account_type.enum = 'customer_status'
+        and {{ folded('versions.account_type') }} = account_type.raw_value_key
 left join enum_map as lead_source
     on
         versions._source = lead_source.crm_source

@@ -41,6 +41,9 @@ select
     versions.direction,
     versions.status as crm_status,
     versions.result,
+    versions.phone,
+    contact_effect.value as contact_effect,
+    number_status.value as number_status,
     versions.manner,
     coalesce(versions.started_at, versions.created_at, versions.due_at, versions.modified_at)
         as occurred_at,
@@ -147,6 +150,16 @@ left join enum_map as contact_result
         versions._source = contact_result.crm_source
         and contact_result.enum = 'contact_result'
         and {{ folded('versions.result') }} = contact_result.raw_value_key
+left join enum_map as contact_effect
+    on
+        versions._source = contact_effect.crm_source
+        and contact_effect.enum = 'contact_effect'
+        and {{ folded('versions.result') }} = contact_effect.raw_value_key
+left join enum_map as number_status
+    on
+        versions._source = number_status.crm_source
+        and number_status.enum = 'number_status'
+        and {{ folded('versions.result') }} = number_status.raw_value_key
 left join enum_map as contact_direction
     on
         versions._source = contact_direction.crm_source

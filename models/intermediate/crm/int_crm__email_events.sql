@@ -37,6 +37,7 @@ select
         contact_points.party_key
     ) as party_key,
     coalesce(leads.lead_key, lead_points.lead_key) as lead_key,
+    versions.email,
     versions.occurred_at,
     cast(versions.occurred_at as date) as occurred_date,
     versions.event,

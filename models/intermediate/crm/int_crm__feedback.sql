@@ -23,6 +23,10 @@ lead_points as (
     select * from {{ ref('int_crm__lead_points') }}
 ),
 
+owner_names as (
+    select * from {{ ref('int_crm__owner_names') }}
+),
+
 enum_map as (
     select * from {{ ref('int_config__enum_map') }}
 )
@@ -48,6 +52,11 @@ select
     versions.scale,
     versions.status,
     versions.reason,
+    coalesce(
+        {{ record_key('users', 'versions.owner_id', 'versions._source') }},
+        owner_names.owner_key
+    ) as owner_key,
+    {{ record_key('orders', 'versions.order_id', 'versions._source') }} as order_key,
     versions.content,
     versions.channel,
     versions.created_at,
@@ -80,6 +89,11 @@ left join contact_points
             when versions.feed_record_id is null
                 then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
         end = contact_points.contact_point
+left join owner_names
+    on
+        versions._source = owner_names.crm_source
+        and case when versions.owner_id is null then versions.owner_name end
+        = owner_names.owner_name
 left join enum_map as survey_type
     on
         versions._source = survey_type.crm_source

@@ -25,6 +25,7 @@ select
     coalesce(versions.phone, versions.mobile) as phone,
     versions.mobile,
     versions.email,
+    versions.website,
     versions.industry,
     versions.source_channel,
     coalesce(lead_source.value, 'unknown') as source_channel_group,
@@ -49,10 +50,13 @@ select
     cast(versions.converted_at as date) as converted_date,
     {{ record_key('accounts', 'versions.converted_account_id', 'versions._source') }}
         as converted_account_key,
+    {{ record_key('contacts', 'versions.converted_contact_id', 'versions._source') }}
+        as converted_contact_key,
     {{ record_key('deals', 'versions.converted_deal_id', 'versions._source') }}
         as converted_deal_key,
     versions.next_follow_at,
     versions.last_activity_at,
+    versions.assigned_at,
     coalesce(life_status.value, 'active') as life_status,
     versions.tag,
     versions.description,

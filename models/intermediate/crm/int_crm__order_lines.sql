@@ -19,6 +19,9 @@ select
     versions.unit,
     cast(versions.list_price as decimal(18, 2)) as list_price_doc,
     cast(versions.discount as decimal(18, 2)) as discount_doc,
+    {{ rounded(discounted(
+        'cast(versions.quantity as double) * cast(versions.list_price as double)', 'versions'
+    )) }} as parts_doc,
     cast(versions.line_total as decimal(18, 2)) as line_total_doc,
     versions._cast_errors as cast_errors,
     coalesce(versions.line_total <> round(versions.line_total, 2), false) as has_long_decimals,

@@ -67,6 +67,11 @@ valued as (
         ) as net_doc,
         cast(versions.sub_total as decimal(18, 2)) as gross_doc,
         coalesce(cast(versions.tax as decimal(18, 2)), 0) as tax_doc,
+        -- What the parts of the document should add up to: a discount is an amount or a percentage.
+        {{ rounded(discounted('versions.sub_total', 'versions')
+            ~ ' + coalesce(cast(versions.tax as double), 0)'
+            ~ ' + coalesce(cast(versions.adjustment as double), 0)') }} as parts_doc,
+        cast(versions.grand_total as decimal(18, 2)) as total_doc,
         cast(versions.returned_amount as decimal(18, 2)) as returned_doc,
         cast(versions.refund_amount as decimal(18, 2)) as refunded_doc,
         coalesce(versions.currency, sources.currency, run_settings.base_currency) as currency,
@@ -161,6 +166,8 @@ select
     life_status,
     net_doc,
     gross_doc,
+    parts_doc,
+    total_doc,
     currency,
     rate_to_base,
     {{ in_base('net_doc') }} as net_base,

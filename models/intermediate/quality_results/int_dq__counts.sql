@@ -1,5 +1,5 @@
--- Grain: one row per rule × entity × crm_source on the published date: how many rows were judged.
--- Each table of flags is read once.
+-- Grain: one row per rule × entity × crm_source × owner on the published date: how many rows were
+-- judged. Each table of flags is read once.
 -- depends_on: {{ ref('int_dq__accounts_flags') }}
 -- depends_on: {{ ref('int_dq__contacts_flags') }}
 -- depends_on: {{ ref('int_dq__leads_flags') }}
@@ -10,7 +10,9 @@
 -- depends_on: {{ ref('int_dq__activities_flags') }}
 -- depends_on: {{ ref('int_dq__products_flags') }}
 -- depends_on: {{ ref('int_dq__amounts_flags') }}
+-- depends_on: {{ ref('int_dq__feedback_flags') }}
 -- depends_on: {{ ref('int_dq__customers_flags') }}
+-- depends_on: {{ ref('int_dq__open_deals_flags') }}
 {%- set entities = flag_tables() %}
 with
 {%- for entity in entities %}
@@ -20,40 +22,45 @@ with
         select
             as_of_date,
             crm_source,
+            owner_key,
             {%- for rule in rules %}
                 count({{ rule }}) as {{ rule }}_evaluated,
                 count(*) filter (where {{ rule }}) as {{ rule }}_failed,
             {%- endfor %}
             count(*) as records
         from {{ flags }}
-        group by as_of_date, crm_source
+        group by as_of_date, crm_source, owner_key
     ),
 {% endfor %}
 counts as (
     {%- for entity in entities %}
-        {%- set outer_loop = loop %}
         {%- for rule in rule_columns(ref('int_dq__' ~ entity ~ '_flags')) %}
             select
                 as_of_date,
                 '{{ rule | upper | replace("_", "-") }}' as rule_id,
                 '{{ entity }}' as entity,
                 crm_source,
+                owner_key,
                 {{ rule }}_evaluated as evaluated,
                 {{ rule }}_failed as failed,
-                records - {{ rule }}_evaluated as not_applicable
+                records - {{ rule }}_evaluated as not_applicable,
+                cast(null as string) as error
             from {{ entity }}
             union all
         {%- endfor %}
     {%- endfor %}
     select
-        cast(null as date) as as_of_date,
-        cast(null as string) as rule_id,
-        cast(null as string) as entity,
-        cast(null as string) as crm_source,
-        cast(null as bigint) as evaluated,
-        cast(null as bigint) as failed,
-        cast(null as bigint) as not_applicable
-    where false
+        run_context.as_of_date,
+        custom_counts.rule_id,
+        custom_counts.entity,
+        custom_counts.crm_source,
+        custom_counts.owner_key,
+        custom_counts.evaluated,
+        custom_counts.failed,
+        custom_counts.not_applicable,
+        custom_counts.error
+    from {{ source('raw', 'custom_counts') }} as custom_counts
+    inner join {{ source('raw', 'run_context') }} as run_context on run_context.is_newest
 )
 
 select
@@ -61,7 +68,9 @@ select
     rule_id,
     entity,
     crm_source,
+    owner_key,
     evaluated,
     failed,
-    not_applicable
+    not_applicable,
+    error
 from counts

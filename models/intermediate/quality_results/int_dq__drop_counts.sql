@@ -26,9 +26,11 @@ drops as (
         '{{ rule | upper | replace("_", "-") }}' as rule_id,
         'drops' as entity,
         crm_source,
+        cast(null as string) as owner_key,
         {{ rule }}_evaluated as evaluated,
         {{ rule }}_failed as failed,
-        records - {{ rule }}_evaluated as not_applicable
+        records - {{ rule }}_evaluated as not_applicable,
+        cast(null as string) as error
     from drops
     union all
 {%- endfor %}
@@ -37,7 +39,9 @@ select
     cast(null as string) as rule_id,
     cast(null as string) as entity,
     cast(null as string) as crm_source,
+    cast(null as string) as owner_key,
     cast(null as bigint) as evaluated,
     cast(null as bigint) as failed,
-    cast(null as bigint) as not_applicable
+    cast(null as bigint) as not_applicable,
+    cast(null as string) as error
 where false

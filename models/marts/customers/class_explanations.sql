@@ -9,6 +9,10 @@ with explanations as (
     select * from {{ ref('int_explanations__nominal') }}
 ),
 
+reviews as (
+    select * from {{ ref('int_dq__reviews') }}
+),
+
 class_rules as (
     select * from {{ ref('class_rules') }}
 )
@@ -24,10 +28,15 @@ select
     explanations.threshold,
     explanations.distance_to_next,
     explanations.next_input,
-    explanations.next_value
+    explanations.next_value,
+    reviews.customer_key is not null as needs_review
 from explanations
 inner join class_rules
     on
         explanations.dimension = class_rules.dimension
         and explanations.as_of_date >= class_rules.valid_from
         and explanations.as_of_date <= coalesce(class_rules.valid_to, cast('9999-12-31' as date))
+left join reviews
+    on
+        explanations.customer_key = reviews.customer_key
+        and explanations.dimension = reviews.dimension

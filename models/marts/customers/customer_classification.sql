@@ -12,6 +12,14 @@ with classes as (
     select * from {{ ref('int_customers__classes') }}
 ),
 
+trust as (
+    select * from {{ ref('int_dq__customer_trust') }}
+),
+
+reviewed as (
+    select distinct customer_key from {{ ref('int_dq__reviews') }}
+),
+
 class_labels as (
     select * from {{ ref('class_labels') }}
 ),
@@ -35,9 +43,13 @@ select
     classes.occupation,
     classes.is_new_customer,
     is_new_customer_labels.label_zh as is_new_customer_label_zh,
-    is_new_customer_labels.label_en as is_new_customer_label_en
+    is_new_customer_labels.label_en as is_new_customer_label_en,
+    trust.data_trust_score,
+    reviewed.customer_key is not null as needs_review
 from classes
 inner join run_context on classes.as_of_date = run_context.as_of_date
+left join trust on classes.customer_key = trust.customer_key
+left join reviewed on classes.customer_key = reviewed.customer_key
 {%- for dimension in dimensions %}
     left join class_labels as {{ dimension }}_labels
         on

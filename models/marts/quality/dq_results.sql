@@ -1,9 +1,23 @@
 -- Grain: one row per as_of_date × rule × entity × crm_source.
 {{ history_table() }}
-with counts as (
+with owner_counts as (
     select * from {{ ref('int_dq__counts') }}
     union all
     select * from {{ ref('int_dq__drop_counts') }}
+),
+
+counts as (
+    select
+        as_of_date,
+        rule_id,
+        entity,
+        crm_source,
+        sum(evaluated) as evaluated,
+        sum(failed) as failed,
+        sum(not_applicable) as not_applicable,
+        min(error) as error
+    from owner_counts
+    group by as_of_date, rule_id, entity, crm_source
 ),
 
 dq_rules as (
@@ -18,13 +32,14 @@ select
     dq_rules.family,
     dq_rules.severity,
     dq_rules.mostly,
-    counts.evaluated,
-    counts.failed,
-    counts.not_applicable,
+    cast(counts.evaluated as bigint) as evaluated,
+    cast(counts.failed as bigint) as failed,
+    cast(counts.not_applicable as bigint) as not_applicable,
     {{ rounded(
         '(counts.evaluated - counts.failed) / cast(nullif(counts.evaluated, 0) as double)'
     ) }} as pass_rate,
     case
+        when counts.error is not null then 'ERROR'
         when counts.evaluated = 0 then 'NOT_APPLICABLE'
         when
             (counts.evaluated - counts.failed)
@@ -32,6 +47,7 @@ select
             then 'PASS'
         else 'FAIL'
     end as status,
+    counts.error,
     dq_rules.description_zh,
     dq_rules.description_en
 from counts

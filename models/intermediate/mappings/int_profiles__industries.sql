@@ -49,7 +49,8 @@ matched as (
 select
     records.crm_source,
     records.industry as industry_crm,
-    coalesce(enum_map.value, matched.industry, 'other') as industry
+    coalesce(enum_map.value, matched.industry, 'other') as industry,
+    coalesce(enum_map.value, matched.industry) is not null as is_matched
 from records
 left join matched on records.industry = matched.industry_crm
 left join enum_map

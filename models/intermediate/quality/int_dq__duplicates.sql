@@ -1,0 +1,64 @@
+-- Grain: one row per living customer record that shares a phone number, an e-mail address, a credit
+-- code or its name and city with another one of its source: which value it shares.
+with run_context as (
+    select * from {{ source('raw', 'run_context') }}
+    where is_newest
+),
+
+records as (
+    select
+        accounts.crm_source,
+        accounts.account_key as record_key,
+        {{ digits_of('coalesce(accounts.mobile, accounts.phone)') }} as phone,
+        {{ folded('accounts.email') }} as email,
+        accounts.credit_code,
+        lower(accounts.account_name) || '|' || coalesce(accounts.city, '') as name_and_city
+    from {{ ref('int_crm__accounts') }} as accounts
+    inner join run_context on {{ is_known('accounts', 'run_context.knowledge_date') }}
+    where accounts.life_status <> 'void'
+    union all
+    select
+        contacts.crm_source,
+        contacts.contact_key as record_key,
+        {{ digits_of('coalesce(contacts.mobile, contacts.phone)') }} as phone,
+        {{ folded('contacts.email') }} as email,
+        cast(null as string) as credit_code,
+        lower(contacts.contact_name) || '|' || coalesce(contacts.city, '') as name_and_city
+    from {{ ref('int_crm__contacts') }} as contacts
+    inner join run_context on {{ is_known('contacts', 'run_context.knowledge_date') }}
+    where contacts.life_status <> 'void' and contacts.party_key = contacts.contact_key
+),
+
+points as (
+    {%- for point in ['phone', 'email', 'credit_code', 'name_and_city'] %}
+        select
+            crm_source,
+            record_key,
+            '{{ point }}' as point_kind,
+            {{ point }} as point
+        from records
+        where {{ point }} is not null
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+shared as (
+    select
+        crm_source,
+        point_kind,
+        point
+    from points
+    group by crm_source, point_kind, point
+    having count(*) > 1
+)
+
+select
+    points.record_key,
+    min(points.point_kind || '=' || points.point) as shared_value
+from points
+inner join shared
+    on
+        points.crm_source = shared.crm_source
+        and points.point_kind = shared.point_kind
+        and points.point = shared.point
+group by points.record_key

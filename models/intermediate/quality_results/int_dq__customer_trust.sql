@@ -1,0 +1,49 @@
+-- Grain: one row per customer with a record of its own on the published date: the share of the rules
+-- judged on that record that pass, rules that its other records break counted in.
+with own as (
+    select
+        customer_key,
+        sum(evaluated) as evaluated,
+        sum(failed) as failed
+    from {{ ref('int_dq__record_scores') }}
+    group by customer_key
+),
+
+profiles as (
+    select
+        source_map.customer_key,
+        max(profiles.profile_completeness_pct) as profile_completeness_pct
+    from {{ ref('int_dq__profiles') }} as profiles
+    inner join {{ ref('int_customers__source_map') }} as source_map
+        on profiles.record_key = source_map.record_key
+    group by source_map.customer_key
+),
+
+elsewhere as (
+    select
+        violations.customer_key,
+        count(distinct violations.rule_id || violations.entity) as failed
+    from {{ ref('int_dq__violations') }} as violations
+    inner join {{ ref('int_customers__source_map') }} as source_map
+        on violations.customer_key = source_map.customer_key
+    where
+        violations.rule_id not like 'STR-%'
+        and (
+            violations.entity <> source_map.record_type || 's'
+            or violations.record_id <> source_map.source_id
+        )
+    group by violations.customer_key
+)
+
+select
+    own.customer_key,
+    profiles.profile_completeness_pct,
+    cast(own.evaluated + coalesce(elsewhere.failed, 0) as bigint) as rules_evaluated,
+    cast(own.failed + coalesce(elsewhere.failed, 0) as bigint) as rules_failed,
+    {{ rounded(
+        '1 - cast(own.failed + coalesce(elsewhere.failed, 0) as double)'
+        ~ ' / cast(nullif(own.evaluated + coalesce(elsewhere.failed, 0), 0) as double)'
+    ) }} as data_trust_score
+from own
+left join profiles on own.customer_key = profiles.customer_key
+left join elsewhere on own.customer_key = elsewhere.customer_key

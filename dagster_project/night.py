@@ -16,6 +16,7 @@ from dagster_project.clv.predictions import predict as predict_values
 from dagster_project.demo.exports import write_demo_exports
 from dagster_project.ingest import views
 from dagster_project.ingest.load import load_exports
+from dagster_project.normalise.step import normalise
 from dagster_project.publish.publication import Publication, publish
 from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
 from dagster_project.report.summary import summarise
@@ -65,7 +66,8 @@ def prepare(
     known: date | None = None,
     date_range: tuple[date, date] | None = None,
 ) -> Prepared:
-    """Land the complete drops, register them for the models, and fix the dates of the run.
+    """Land the complete drops, register them for the models with the normal forms of their phones,
+    addresses, codes and names, and fix the dates of the run.
 
     Raises RulesError naming every fault of the seeds before anything is read, NothingToDoError if
     no export was ever landed.
@@ -88,6 +90,7 @@ def prepare(
         days = sorted({*days, newest_history})
     dates = run_dates(days, exports=exports, settings=settings, known=known)
     engine.register(dates, known=known)
+    normalise(engine)
     return Prepared(files_new=len(report.landed), rows_read=report.rows_read, dates=dates)
 
 

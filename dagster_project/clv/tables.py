@@ -3,7 +3,6 @@
 What belongs here: their columns and types. What does not: what is written into them.
 """
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -41,14 +40,6 @@ TABLES: dict[str, pa.Schema] = {
         }
     ),
 }  # fmt: skip
-
-
-def create_empty_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables without rows: there is nothing predicted yet."""
-    for name, schema in TABLES.items():
-        connection.register("_incoming", schema.empty_table())
-        connection.execute(f"create or replace table raw.{name} as select * from _incoming")
-        connection.unregister("_incoming")
 
 
 def rounded(values: Floats) -> pa.Array:

@@ -7,13 +7,13 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from dagster_project.clv.tables import TABLES, create_empty_tables
 from dagster_project.ingest import completion, views
 from dagster_project.ingest.sql import literal
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
 from dagster_project.transform.dbt import memory_limit
 from dagster_project.transform.engines import HISTORY_TABLES
+from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from expectations.rules import Rule, Stage
 from expectations.runner import CheckResult, run_checks
 
@@ -85,7 +85,7 @@ class DuckDBEngine:
         """Replace a table of schema raw, part by part; give the number of rows."""
         rows = 0
         with open_work_db(self._settings) as connection:
-            connection.register("_incoming", TABLES[table].empty_table())
+            connection.register("_incoming", PYTHON_TABLES[table].empty_table())
             connection.execute(f"create or replace table raw.{table} as select * from _incoming")
             for part in parts:
                 connection.register("_incoming", part)

@@ -17,7 +17,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dagster_project.clv.tables import TABLES, create_empty_tables
 from dagster_project.ingest import completion, views
 from dagster_project.ingest.audit import Audit
 from dagster_project.ingest.contract import Entity, load_contract
@@ -26,6 +25,7 @@ from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
 from dagster_project.transform.engines import HISTORY_TABLES
 from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from dagster_project.transform.spark_session import (
     close_spark_session,
     spark_dir,
@@ -138,7 +138,7 @@ class SparkEngine:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         rows = 0
-        for number, part in enumerate(chain([TABLES[table].empty_table()], parts)):
+        for number, part in enumerate(chain([PYTHON_TABLES[table].empty_table()], parts)):
             pq.write_table(part, folder / f"rows_{number}.parquet")
             rows += part.num_rows
         self._spark.sql(f"refresh table raw.{table}")

@@ -24,8 +24,9 @@ from dagster_project.rules.noted import note_rules
 from dagster_project.rules.validate import check_rules
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, Exports, knowledge_date, run_dates
-from dagster_project.transform.engines import engine_of
+from dagster_project.transform.engines import Engine, engine_of
 from dagster_project.transform.engines.duckdb import open_work_db
+from expectations.custom import counts_and_violations, load_custom_rules
 from expectations.rules import Rule, Stage
 from expectations.runner import CheckResult
 
@@ -103,8 +104,35 @@ def ensure_exports(settings: Settings) -> None:
 
 
 def judge(settings: Settings, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
-    """Judge the rules of a stage on the newest date of the run."""
-    return engine_of(settings).judge(stage=stage, rules=rules)
+    """Judge the rules of a stage on the newest date of the run.
+
+    What rules of a user's own find among the records is stored for the models.
+    """
+    engine = engine_of(settings)
+    results = engine.judge(stage=stage, rules=rules)
+    if stage == "records":
+        _store_custom(engine, results, rules)
+    return results
+
+
+def _store_custom(
+    engine: Engine, results: Sequence[CheckResult], rules: Sequence[Rule]
+) -> None:
+    """Store counts and violations of custom rules, and the errors of all that could not be judged."""
+    customs = load_custom_rules()
+    by_key = {(rule.rule_id, rule.entity): rule for rule in rules}
+    judged, errors = [], []
+    for result in results:
+        key = (result.rule_id, result.entity)
+        if result.error is not None:
+            errors.append((by_key[key], result.error.splitlines()[0]))
+        elif key in customs:
+            judged.append(customs[key])
+    if not judged and not errors:
+        return
+    counts, violations = counts_and_violations(engine.fetch, judged=judged, errors=errors)
+    engine.store("custom_counts", [counts])
+    engine.store("custom_violations", [violations])
 
 
 def complete_manifest(settings: Settings) -> int:

@@ -19,8 +19,8 @@ RULE_INDEX = Path(__file__).resolve().parent.parent / "seeds" / "quality" / "dq_
 
 # The entity of rules that judge whole files; all other entities are kinds of record.
 DROPS = "drops"
-# The entity of rules that need the classes; they cannot be judged before.
-CUSTOMERS = "customers"
+# Entities of rules that need the classes or the funnel; they cannot be judged before.
+CLASSIFIED = ("customers", "open_deals")
 
 Family = Literal[
     "completeness", "standard", "accuracy", "uniqueness", "consistency", "timeliness", "depth"
@@ -79,7 +79,7 @@ class Rule(BaseModel):
         """Files are judged when landed, records when typed, customers when classified."""
         if self.entity == DROPS:
             return "raw"
-        return "marts" if self.entity == CUSTOMERS else "records"
+        return "marts" if self.entity in CLASSIFIED else "records"
 
     def is_valid_on(self, day: date) -> bool:
         """Whether the rule is in force; both ends of its validity are included."""

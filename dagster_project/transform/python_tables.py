@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from dagster_project.clv.tables import TABLES as PREDICTED
 from dagster_project.normalise.tables import TABLES as NORMALISED
+from expectations.custom import TABLES as JUDGED
 
-PYTHON_TABLES: dict[str, pa.Schema] = {**NORMALISED, **PREDICTED}
+PYTHON_TABLES: dict[str, pa.Schema] = {**NORMALISED, **JUDGED, **PREDICTED}
 
 
 def create_empty_tables(connection: duckdb.DuckDBPyConnection) -> None:

@@ -47,9 +47,10 @@
 {#- Does a personal name hold a form of address of the seed name_words, or a phone number? -#}
 {% macro has_more_than_a_name(column) -%}
     {%- set words = [] -%}
-    {%- if execute and load_relation(ref('name_words')) is not none -%}
+    {%- set name_words = ref('name_words') -%}
+    {%- if execute and load_relation(name_words) is not none -%}
         {%- set found = run_query(
-            'select word, match_kind from ' ~ ref('name_words')
+            'select word, match_kind from ' ~ name_words
             ~ ' order by length(word) desc nulls last, word asc nulls last'
         ) -%}
         {%- for row in found.rows -%}

@@ -32,8 +32,8 @@ def check_name(rule_id: str, entity: str) -> str:
 def to_check_result(result: CheckResult, *, asset: AssetKey) -> AssetCheckResult:
     """Say in Dagster's terms what a rule found; an error is never shown as passed."""
     is_failed = result.status in {"FAIL", "ERROR"}
-    is_stopping = result.status == "ERROR" or (
-        result.severity == "critical" and result.action == "block"
+    is_stopping = result.severity == "critical" and (
+        result.status == "ERROR" or result.action == "block"
     )
     return AssetCheckResult(
         asset_key=asset,
@@ -67,8 +67,8 @@ def _build_stage(rules: Sequence[Rule], stage: Stage) -> AssetChecksDefinition:
             AssetCheckSpec(
                 name=check_name(rule.rule_id, rule.entity),
                 asset=asset_of(rule),
-                # Of any rule: one that could not be judged stops the run; failures of a rule that
-                # is not critical are warnings, and those never block.
+                # Of any rule: failures of one that is not critical are warnings, and those never
+                # block.
                 blocking=True,
                 description=f"{rule.description_zh} {rule.description_en}",
                 metadata={"rule_id": rule.rule_id, "severity": rule.severity},

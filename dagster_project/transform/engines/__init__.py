@@ -16,6 +16,8 @@ HISTORY_TABLES = (
     "customer_classification_history",
     "rfm_thresholds",
     "dq_results",
+    "dq_scorecard",
+    "dq_violation_changes",
     "clv_parameters",
     "segment_kpis",
 )

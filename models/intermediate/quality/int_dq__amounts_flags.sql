@@ -29,9 +29,9 @@ select
     run_context.as_of_date,
     exported.crm_source,
     'amounts' as entity,
+    exported.record_kind,
     exported.record_kind as record_id,
     cast(null as string) as owner_key,
-    run_context.knowledge_date as known_since,
     coalesce(staged.loaded_total, 0) + coalesce(staged.quarantined_total, 0)
     <> coalesce(exported.exported_total, 0) as str_011,
     cast(

@@ -51,7 +51,7 @@ select
     seen.record_id,
     seen.record_name,
     seen.customer_key,
-    amounts.monetary_base as customer_value_base,
+    cast(amounts.monetary_base as decimal(18, 2)) as customer_value_base,
     seen.owner_key,
     owners.owner_name,
     owners.team,

@@ -193,9 +193,7 @@ def _violations(
         yield _table("custom_violations", rule, failing, value=failing[f"{rule.column}_value"])
 
 
-def _table(
-    name: str, rule: CustomRule, rows: pa.Table, **columns: pa.ChunkedArray
-) -> pa.Table:
+def _table(name: str, rule: CustomRule, rows: pa.Table, **columns: pa.ChunkedArray) -> pa.Table:
     fixed = {"rule_id": rule.rule_id, "entity": rule.entity, "error": None}
     values = []
     for field in TABLES[name]:

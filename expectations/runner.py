@@ -270,7 +270,9 @@ def _check_custom(
             source = source_of([rule])
             try:
                 # The value is read as well: it is part of the rule, and may crash by itself.
-                total, _ = session.fetch(f"select count(*), count({rule.column}_value) from {source}")[0]
+                total, _ = session.fetch(
+                    f"select count(*), count({rule.column}_value) from {source}"
+                )[0]
                 if outcome.failed:
                     sample = _sample(
                         session,

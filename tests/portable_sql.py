@@ -31,6 +31,7 @@ COUNTS = {
     *("orders", "window_orders", "frequency", "score", "customers", "entered", "mentions"),
     *("interactions_30d", "interactions_90d", "contacts_30d"),
     *("two_way_contacts", "two_way_contacts_180d"),
+    *("evaluated", "failed", "not_applicable", "classes_to_review", "reopened", "times_opened"),
 }
 FORBIDDEN_FUNCTIONS = {
     "hash": "hash() differs: use md5",

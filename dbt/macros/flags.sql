@@ -68,7 +68,8 @@
 {#- The robust z-score of a logarithm: how far above the median, in medians of absolute deviation
     (Iglewicz and Hoaglin 1993), of which at least a tenth is taken: prices that never vary. -#}
 {% macro robust_z(logarithm, median, deviation) -%}
-    {{ rounded('0.6745 * (' ~ logarithm ~ ' - ' ~ median ~ ') / greatest(' ~ deviation ~ ', 0.1)') }}
+    {{ rounded('0.6745 * (' ~ logarithm ~ ' - ' ~ median ~ ')'
+        ~ ' / cast(nullif(greatest(' ~ deviation ~ ', 0.1), 0) as double)') }}
 {%- endmacro %}
 
 {#- More than a cent apart? -#}

@@ -35,6 +35,14 @@
     {{ return(parts | join('\n        || ') or "''") }}
 {%- endmacro %}
 
+{#- A published table of the nights before, if there is one: read, not referred to, since it is made
+    from what reads it. -#}
+{% macro earlier_nights(table) -%}
+    {{ return(load_relation(api.Relation.create(
+        database=target.database, schema='main', identifier=table
+    ))) }}
+{%- endmacro %}
+
 {#- Entities of the contract: each has one staging model. -#}
 {% macro staged_entities() -%}
     {{ return([
@@ -42,12 +50,4 @@
         'exchange_rates', 'feedback', 'holidays', 'leads', 'notes', 'order_lines', 'orders', 'owners',
         'products', 'refunds', 'stage_events', 'web_sessions',
     ]) }}
-{%- endmacro %}
-
-{#- A published table of the nights before, if there is one: read, not referred to, since it is made
-    from what reads it. -#}
-{% macro earlier_nights(table) -%}
-    {{ return(load_relation(api.Relation.create(
-        database=target.database, schema='main', identifier=table
-    ))) }}
 {%- endmacro %}

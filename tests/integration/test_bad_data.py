@@ -286,12 +286,12 @@ def test_a_bad_drop_of_a_source_that_may_fail_is_set_aside(second_evening: Eveni
 # Faults of the pipeline itself --------------------------------------------------------------
 
 
-def test_a_rule_that_cannot_be_judged_stops_the_night(
+def test_a_critical_rule_that_cannot_be_judged_stops_the_night(
     second_evening: Evening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = second_evening()
     before = published(settings.home).read_bytes()
-    rule = next(rule for rule in load_rules() if rule.rule_id == "STR-005")
+    rule = next(rule for rule in load_rules() if rule.rule_id == "STR-006")
     planted = [*load_rules(), rule.model_copy(update={"rule_id": "STR-099"})]
     monkeypatch.setattr(checks, "load_rules", lambda: planted)
 

@@ -30,6 +30,8 @@ ENGLISH = re.compile(r"[A-Za-z]{3,}|\b[A-Z]\b")
 
 # What intermediate models and marts may read beside models: what the run itself states.
 RUN_TABLES = {
+    "custom_counts",
+    "custom_violations",
     "run_context",
     "run_settings",
     "sources",

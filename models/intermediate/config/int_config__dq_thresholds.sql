@@ -1,4 +1,4 @@
--- Grain: one row, the thresholds of the data rules in force on the published date as columns.
+-- Grain: one row per published date, the thresholds of the data rules in force on it as columns.
 {%- set parameters = [
     'profile_complete_pct',
     'price_z_score',

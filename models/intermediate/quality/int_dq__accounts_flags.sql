@@ -214,7 +214,7 @@ select
         applies=is_company ~ ' and records.employees > 0 and stated.size_key is not null',
         fails=company_size_of('records.employees', no_number)
         ~ ' <> ' ~ company_size_of(no_number, no_number, stated='stated'),
-        value="records.company_size || ', ' || cast(cast(records.employees as bigint) as string)"
+        value="records.company_size || ', ' || cast(cast(floor(records.employees) as bigint) as string)"
     ) }},
     {{ flag(
         'ent_046',

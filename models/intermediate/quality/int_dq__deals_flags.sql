@@ -142,7 +142,7 @@ select
         applies=is_alive ~ ' and records.probability is not null',
         fails="case records.stage when 'won' then records.probability <> 100"
         ~ " when 'lost' then records.probability <> 0 else records.probability = 100 end",
-        value="cast(cast(records.probability as bigint) as string) || ' %'"
+        value="cast(cast(floor(records.probability) as bigint) as string) || ' %'"
     ) }},
     {{ flag(
         'ent_049',

@@ -35,7 +35,7 @@ points as (
             crm_source,
             record_key,
             '{{ point }}' as point_kind,
-            {{ point }} as point
+            {{ point }} as contact_value
         from records
         where {{ point }} is not null
         {{ 'union all' if not loop.last }}
@@ -46,19 +46,19 @@ shared as (
     select
         crm_source,
         point_kind,
-        point
+        contact_value
     from points
-    group by crm_source, point_kind, point
+    group by crm_source, point_kind, contact_value
     having count(*) > 1
 )
 
 select
     points.record_key,
-    min(points.point_kind || '=' || points.point) as shared_value
+    min(points.point_kind || '=' || points.contact_value) as shared_value
 from points
 inner join shared
     on
         points.crm_source = shared.crm_source
         and points.point_kind = shared.point_kind
-        and points.point = shared.point
+        and points.contact_value = shared.contact_value
 group by points.record_key

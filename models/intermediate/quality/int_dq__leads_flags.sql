@@ -36,7 +36,7 @@ points as (
         lead_key,
         crm_source,
         created_at,
-        {{ digits_of('coalesce(mobile, phone)') }} as point
+        {{ digits_of('coalesce(mobile, phone)') }} as contact_value
     from records
     where coalesce(mobile, phone) is not null
     union all
@@ -44,7 +44,7 @@ points as (
         lead_key,
         crm_source,
         created_at,
-        {{ folded('email') }} as point
+        {{ folded('email') }} as contact_value
     from records
     where email is not null
 ),
@@ -53,10 +53,10 @@ followed as (
     select
         lead_key,
         crm_source,
-        point,
+        contact_value,
         created_at,
         lag(created_at) over (
-            partition by crm_source, point
+            partition by crm_source, contact_value
             order by created_at nulls last, lead_key nulls last
         ) as earlier_at
     from points
@@ -66,13 +66,14 @@ followed as (
 repetitions as (
     select
         followed.lead_key,
-        min(followed.point) as point
+        min(followed.contact_value) as contact_value
     from followed
     cross join thresholds
     where
         followed.earlier_at is not null
-        and {{ days_between('cast(followed.earlier_at as date)', 'cast(followed.created_at as date)') }}
-        <= thresholds.lead_repeat_days
+        and {{ days_between(
+            'cast(followed.earlier_at as date)', 'cast(followed.created_at as date)'
+        ) }} <= thresholds.lead_repeat_days
     group by followed.lead_key
 ),
 
@@ -96,10 +97,10 @@ responses as (
     from {{ ref('lead_response') }} as lead_response
     inner join run_context
         on
-            run_context.as_of_date >= lead_response.valid_from
+            lead_response.valid_from <= run_context.as_of_date
             and (
                 lead_response.valid_to is null
-                or run_context.as_of_date <= lead_response.valid_to
+                or lead_response.valid_to >= run_context.as_of_date
             )
 ),
 
@@ -209,7 +210,7 @@ select
         'ent_047',
         applies=is_alive,
         fails='repetitions.lead_key is not null',
-        value='repetitions.point'
+        value='repetitions.contact_value'
     ) }},
     {{ flag(
         'ent_048',

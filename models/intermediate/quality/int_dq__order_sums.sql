@@ -40,7 +40,7 @@ priced as (
 
 select
     order_key,
-    count(*) as lines,
+    count(*) as line_count,
     case when count(*) = count(line_total_doc) then sum(line_total_doc) end as lines_total_doc,
     max(price_z) as price_z
 from priced

@@ -62,10 +62,10 @@ records as (
 weights as (
     select
         customer_type,
-        {%- for field in fields %}
-            coalesce(max(case when field = '{{ field }}' then weight end), 0) as {{ field }}_weight
-            {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- for field in fields %}
+        coalesce(max(case when field = '{{ field }}' then weight end), 0) as {{ field }}_weight
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from {{ ref('profile_fields') }}
     group by customer_type
 ),
@@ -75,28 +75,27 @@ exported as (
         entity,
         crm_source,
         customer_type,
-        {%- for field in fields %}
-            case when count({{ field }}) > 0 then 1 else 0 end as has_{{ field }}
-            {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- for field in fields %}
+        case when count({{ field }}) > 0 then 1 else 0 end as has_{{ field }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from records
     group by entity, crm_source, customer_type
 ),
 
 summed as (
+    {%- set filled, expected = [], [] %}
+    {%- for field in fields %}
+        {%- set weight = 'weights.' ~ field ~ '_weight' %}
+        {%- do filled.append(
+            'case when records.' ~ field ~ ' is null then 0 else ' ~ weight ~ ' end'
+        ) %}
+        {%- do expected.append('exported.has_' ~ field ~ ' * ' ~ weight) %}
+    {%- endfor %}
     select
         records.record_key,
-        {% for field in fields -%}
-            case
-                when records.{{ field }} is not null then weights.{{ field }}_weight
-                else 0
-            end
-            {{- ' +' if not loop.last else ' as filled,' }}
-        {% endfor %}
-        {% for field in fields -%}
-            exported.has_{{ field }} * weights.{{ field }}_weight
-            {{- ' +' if not loop.last else ' as expected' }}
-        {% endfor %}
+        {{ filled | join('\n        + ') }} as filled,
+        {{ expected | join('\n        + ') }} as expected
     from records
     inner join weights on records.customer_type = weights.customer_type
     inner join exported

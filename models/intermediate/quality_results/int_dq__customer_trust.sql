@@ -38,8 +38,8 @@ elsewhere as (
 select
     own.customer_key,
     profiles.profile_completeness_pct,
-    cast(own.evaluated + coalesce(elsewhere.failed, 0) as bigint) as rules_evaluated,
-    cast(own.failed + coalesce(elsewhere.failed, 0) as bigint) as rules_failed,
+    cast(own.evaluated as bigint) + coalesce(elsewhere.failed, 0) as rules_evaluated,
+    cast(own.failed as bigint) + coalesce(elsewhere.failed, 0) as rules_failed,
     {{ rounded(
         '1 - cast(own.failed + coalesce(elsewhere.failed, 0) as double)'
         ~ ' / cast(nullif(own.evaluated + coalesce(elsewhere.failed, 0), 0) as double)'

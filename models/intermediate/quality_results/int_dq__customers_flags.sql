@@ -85,10 +85,10 @@ service_policy as (
     from {{ ref('service_policy') }} as service_policy
     inner join run_context
         on
-            run_context.as_of_date >= service_policy.valid_from
+            service_policy.valid_from <= run_context.as_of_date
             and (
                 service_policy.valid_to is null
-                or run_context.as_of_date <= service_policy.valid_to
+                or service_policy.valid_to >= run_context.as_of_date
             )
 ),
 

@@ -52,19 +52,19 @@ identified as (
     {%- endfor %}
     select
         found.*,
-        coalesce(lines.product_name, lines.order_id) as record_name,
+        coalesce(order_lines.product_name, order_lines.order_id) as record_name,
         orders.party_key,
-        lines.valid_from as known_since
+        order_lines.valid_from as known_since
     from found
-    inner join {{ ref('int_crm__order_lines') }} as lines
+    inner join {{ ref('int_crm__order_lines') }} as order_lines
         on
-            found.crm_source = lines.crm_source
-            and found.record_kind = lines.record_kind
-            and found.record_id = lines.order_line_id
-    inner join run_context on {{ is_known('lines', 'run_context.knowledge_date') }}
+            found.crm_source = order_lines.crm_source
+            and found.record_kind = order_lines.record_kind
+            and found.record_id = order_lines.order_line_id
+    inner join run_context on {{ is_known('order_lines', 'run_context.knowledge_date') }}
     left join {{ ref('int_crm__orders') }} as orders
         on
-            lines.order_key = orders.order_key
+            order_lines.order_key = orders.order_key
             and {{ is_known('orders', 'run_context.knowledge_date') }}
     where found.entity = 'order_lines'
     union all

@@ -30,7 +30,7 @@ select
     coalesce(trust.rules_failed, 0) as rules_failed,
     trust.data_trust_score,
     coalesce(reviews.classes_to_review, 0) > 0 as needs_review,
-    cast(coalesce(reviews.classes_to_review, 0) as bigint) as classes_to_review
+    coalesce(reviews.classes_to_review, 0) as classes_to_review
 from classes
 inner join run_context on classes.as_of_date = run_context.as_of_date
 left join trust on classes.customer_key = trust.customer_key

@@ -53,11 +53,11 @@ select
             partition by owner_key
             order by
                 customer_value_base desc nulls last,
-                severity_order nulls last,
-                entity nulls last,
-                crm_source nulls last,
-                record_kind nulls last,
-                record_id nulls last
+                severity_order asc nulls last,
+                entity asc nulls last,
+                crm_source asc nulls last,
+                record_kind asc nulls last,
+                record_id asc nulls last
         ) as bigint
     ) as position,
     entity,

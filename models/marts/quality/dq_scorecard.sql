@@ -62,10 +62,10 @@ select
     cast(scored.evaluated as bigint) as evaluated,
     cast(scored.failed as bigint) as failed,
     scored.pass_rate,
-    {%- for days in periods %}
-        {{ rounded('scored.pass_rate - earlier_' ~ days ~ '.pass_rate') }} as trend_{{ days }}d
-        {{- ',' if not loop.last }}
-    {%- endfor %}
+{%- for days in periods %}
+    {{ rounded('scored.pass_rate - earlier_' ~ days ~ '.pass_rate') }} as trend_{{ days }}d
+    {{- ',' if not loop.last }}
+{%- endfor %}
 from scored
 left join owners on scored.owner_key = owners.owner_key
 {%- for days in periods %}

@@ -66,7 +66,7 @@ select
     seen.known_since,
     seen.first_seen_on,
     {{ days_between('seen.first_seen_on', 'seen.as_of_date') }} as days_open,
-    cast(seen.reopened as bigint) as reopened
+    seen.reopened
 from seen
 inner join dq_rules
     on

@@ -80,11 +80,11 @@ def test_every_rule_of_the_index_is_a_check_on_an_asset_that_exists(
         ("FAIL", "warning", "report", False),
         ("FAIL", "info", "report", False),
         ("ERROR", "critical", "block", True),
-        ("ERROR", "warning", "report", True),
-        ("ERROR", "info", "report", True),
+        ("ERROR", "warning", "report", False),
+        ("ERROR", "info", "report", False),
     ],
 )
-def test_critical_failures_and_rules_that_could_not_be_judged_stop_the_night(
+def test_critical_failures_and_critical_rules_that_crashed_stop_the_night(
     *, status: Status, severity: Severity, action: Action, stops: bool
 ) -> None:
     result = CheckResult(

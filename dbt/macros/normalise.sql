@@ -109,14 +109,13 @@
 {%- endmacro %}
 
 {#- Regular expression of the legal forms of the seed, as name_words writes them; those in letters
-    begin at a blank. Read from the seed itself, which a unit test of a model need not give. -#}
+    begin at a blank. Read by its name: in a unit test ref() would name rows that are no table. -#}
 {% macro legal_form_endings() -%}
     {%- set ideographs, letters = [], [] -%}
     {%- if execute -%}
-        {%- set seed = graph.nodes['seed.kefen.legal_forms'].relation_name -%}
         {%- set query -%}
             select distinct {{ name_words('legal_form') }} as words
-            from {{ seed }}
+            from seeds.legal_forms
             order by words nulls last
         {%- endset -%}
         {%- for row in run_query(query).rows -%}

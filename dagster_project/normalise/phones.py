@@ -61,9 +61,9 @@ def normalise_phone(text: str, region: str | None = None) -> Phone | None:
     readings = [landline[1], number] if landline else [number]
     found = _first_valid(readings, region or HOME)
     # At home 415-555-0100 would be a landline without the 0 that all write.
-    if not region and _NORTH_AMERICAN.fullmatch(number):
-        if not found or found.kind == "fixed_line":
-            found = _first_valid(readings, ABROAD) or found
+    is_american = not region and _NORTH_AMERICAN.fullmatch(number)
+    if is_american and (not found or found.kind == "fixed_line"):
+        found = _first_valid(readings, ABROAD)
     return found or _plain(readings[0])
 
 

@@ -67,8 +67,7 @@ def prepare(
     known: date | None = None,
     date_range: tuple[date, date] | None = None,
 ) -> Prepared:
-    """Land the complete drops, register them for the models with the normal forms of their phones,
-    addresses, codes and names, and fix the dates of the run.
+    """Land the complete drops, register and normalise them for the models, and fix the dates.
 
     Raises RulesError naming every fault of the seeds before anything is read, NothingToDoError if
     no export was ever landed.

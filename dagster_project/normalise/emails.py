@@ -18,7 +18,7 @@ def normalise_email(text: str) -> str | None:
     """Give the address; None if it is no valid one."""
     written = unicodedata.normalize("NFKC", text).strip()
     try:
-        found = validate_email(written, check_deliverability=False)
+        found = validate_email(written, check_deliverability=False, strict=True)
     except EmailNotValidError:
         return None
     return f"{found.local_part.lower()}@{found.ascii_domain}"

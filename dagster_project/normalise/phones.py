@@ -59,10 +59,12 @@ def normalise_phone(text: str, region: str | None = None) -> Phone | None:
         return None
     landline = _LANDLINE_AND_EXTENSION.fullmatch(number)
     readings = [landline[1], number] if landline else [number]
-    found = _first_valid(readings, region or HOME) or _plain(readings[0])
-    if not found and not region and _NORTH_AMERICAN.fullmatch(number):
+    found = _first_valid(readings, region or HOME)
+    # At home 415-555-0100 would be a landline without the 0 that all write.
+    is_american = not region and _NORTH_AMERICAN.fullmatch(number)
+    if is_american and (not found or found.kind == "fixed_line"):
         found = _first_valid(readings, ABROAD)
-    return found
+    return found or _plain(readings[0])
 
 
 def areas_of_codes() -> Iterator[tuple[str, str]]:

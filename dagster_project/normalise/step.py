@@ -107,7 +107,8 @@ def _emails() -> str:
         _texts("email", RECORDS, as_name="email_text")
         + " union all "
         + " union all ".join(
-            f"select email as email_text from raw.{table} where email is not null and record_id is null"
+            f"select email as email_text from raw.{table} "
+            "where email is not null and record_id is null"
             for table in (*FEEDS, "email_events")
         )
     )

@@ -75,13 +75,3 @@
         ''
     )
 {%- endmacro %}
-
-{#- The digits of a phone number, without separators and a leading +86. -#}
-{% macro digits_of(column) -%}
-    case
-        when translate({{ column }}, ' -()+', '') like '86%'
-            and length(translate({{ column }}, ' -()+', '')) = 13
-            then substr(translate({{ column }}, ' -()+', ''), 3)
-        else translate({{ column }}, ' -()+', '')
-    end
-{%- endmacro %}

@@ -10,16 +10,15 @@ from unittest import mock
 
 import duckdb
 import pytest
-from jinja2 import Environment
 
-from dagster_project.settings import PROJECT_DIR, Settings
+from dagster_project.settings import Settings
 from dagster_project.transform.spark_session import close_spark_session, spark_session
+from tests.macros import rendered
 from tests.spark.support import spark_settings
 
 pytestmark = pytest.mark.spark
 
 ENGINES = ("duckdb", "spark")
-SOURCES = sorted((PROJECT_DIR / "dbt" / "macros").rglob("*.sql"))
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,11 @@ CASES = {
     "unnest_texts": Case("unnest_texts('x')", "string", ("a", " a b ", "")),
     "is_clean_name": Case("is_clean_name('x')", "string", TEXTS),
     "is_valid_phone": Case("is_valid_phone('x')", "string", PHONES),
-    "digits_of": Case("digits_of('x')", "string", PHONES),
+    "ending": Case("ending('x', 'b|ab| *12')", "string", (*TEXTS, "cab", "ab\n", "a  12")),
+    "name_words": Case(
+        "name_words('x')", "string", (*TEXTS, "Acme Co., Ltd.", "甲（中国）有限公司")
+    ),
+    "area_code": Case("area_code('x')", "string", ("+861012345678", "+8621123", "+8651212345678")),
     "is_valid_email": Case("is_valid_email('x')", "string", EMAILS),
     "related_object_id": Case("related_object_id('AccountObj')", "string", RELATED),
     "add_days": Case("add_days('x', 30)", "date", DATES),
@@ -98,39 +101,6 @@ AGGREGATES = {
     "percentile_low": "percentile_of('x', 0.2)",
     "median_of": "median_of('x')",
 }
-
-
-def macros_of(engine: str) -> Any:
-    """The macros as one engine renders them."""
-
-    class Adapter:
-        def dispatch(self, name: str, namespace: str) -> Any:
-            assert namespace == "kefen"
-            return getattr(module, f"{engine}__{name}")
-
-    environment = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - SQL, not HTML
-    environment.globals |= {
-        "adapter": Adapter(),
-        "return": lambda value: value,
-        "modules": mock.Mock(re=__import__("re")),
-        "config": lambda **_: "",
-    }
-    source = "\n".join(
-        path.read_text(encoding="utf-8")
-        for path in SOURCES
-        if path.name not in {"seeds.sql", "generate_schema_name.sql", "relation_columns.sql"}
-    )
-    module = environment.from_string(source).module
-    environment.globals.update(
-        {name: getattr(module, name) for name in dir(module) if not name.startswith("_")}
-    )
-    module = environment.from_string(source).module
-    return module
-
-
-def rendered(engine: str, call: str) -> str:
-    name, _, arguments = call.partition("(")
-    return str(eval(f"macros.{name}({arguments}", {"macros": macros_of(engine)}))  # noqa: S307
 
 
 @dataclass(frozen=True)

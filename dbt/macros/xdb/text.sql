@@ -48,3 +48,17 @@
 {% macro spark__unnest_texts(column) -%}
     explode(split({{ column }}, ','))
 {%- endmacro %}
+
+{#- The longest end of a text that the regular expression matches; empty where it matches none. -#}
+{% macro ending(column, pattern) -%}
+    {{ return(adapter.dispatch('ending', 'kefen')(column, pattern)) }}
+{%- endmacro %}
+
+{% macro duckdb__ending(column, pattern) -%}
+    regexp_extract({{ column }}, '({{ pattern }})$', 0)
+{%- endmacro %}
+
+{#- Java takes a $ as the place before a last line break too. -#}
+{% macro spark__ending(column, pattern) -%}
+    regexp_extract({{ column }}, '({{ pattern }})\\z', 0)
+{%- endmacro %}

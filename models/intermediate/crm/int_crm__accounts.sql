@@ -1,4 +1,5 @@
 -- Grain: one row per account version: record and run of exports in which it did not change.
+-- depends_on: {{ ref('legal_forms') }}
 with {{ record_versions(ref('stg_crm__accounts')) }},
 
 owner_names as (
@@ -7,6 +8,55 @@ owner_names as (
 
 enum_map as (
     select * from {{ ref('int_config__enum_map') }}
+),
+
+phones as (
+    select * from {{ source('raw', 'normalised_phones') }}
+),
+
+phone_areas as (
+    select * from {{ source('raw', 'phone_areas') }}
+),
+
+emails as (
+    select * from {{ source('raw', 'normalised_emails') }}
+),
+
+names as (
+    select * from {{ source('raw', 'normalised_names') }}
+),
+
+codes as (
+    select * from {{ source('raw', 'normalised_codes') }}
+),
+
+normalised as (
+    select
+        versions.*,
+        coalesce(versions.phone, versions.mobile) as any_phone,
+        {{ phone_e164('coalesce(versions.phone, versions.mobile)', 'phones') }} as phone_e164,
+        {{ phone_e164('versions.mobile', 'mobiles') }} as mobile_e164,
+        {{ phone_region('coalesce(versions.phone, versions.mobile)', 'phones') }} as phone_region,
+        {{ has_invalid_phone(
+            'coalesce(versions.phone, versions.mobile)', 'phones', 'mobiles'
+        ) }} as has_invalid_phone,
+        {{ email_address('versions.email', 'emails') }} as email_normalised,
+        case
+            when versions.email is not null then coalesce(emails.is_valid, true)
+        end as is_valid_email,
+        codes.credit_code as credit_code_normalised,
+        codes.is_valid as is_valid_credit_code
+    from versions
+    left join phones
+        on
+            coalesce(versions.phone, versions.mobile) = phones.phone_text
+            and coalesce(versions.country, '') = phones.country_text
+    left join phones as mobiles
+        on
+            versions.mobile = mobiles.phone_text
+            and coalesce(versions.country, '') = mobiles.country_text
+    left join emails on versions.email = emails.email_text
+    left join codes on versions.credit_code = codes.code_text
 )
 
 select
@@ -14,14 +64,23 @@ select
     versions._source as crm_source,
     versions._record_id as account_id,
     versions.name as account_name,
+    {{ name_key('versions.name', 'names', "coalesce(customer_type.value, 'company') = 'company'") }}
+        as name_key,
     coalesce(customer_type.value, 'company') as customer_type,
     coalesce(versions.account_type, versions.status) as crm_status,
     coalesce(deal_status.value, account_type.value) as customer_status,
     versions.industry,
     versions.website,
-    coalesce(versions.phone, versions.mobile) as phone,
+    versions.any_phone as phone,
+    versions.phone_e164,
+    versions.phone_region,
+    phone_areas.phone_area,
     versions.mobile,
+    versions.mobile_e164,
+    versions.has_invalid_phone,
     versions.email,
+    versions.email_normalised,
+    versions.is_valid_email,
     versions.country,
     versions.province,
     versions.city,
@@ -31,6 +90,8 @@ select
     versions.birth_date,
     versions.occupation,
     versions.credit_code,
+    versions.credit_code_normalised,
+    versions.is_valid_credit_code,
     coalesce(
         {{ record_key('users', 'versions.owner_id', 'versions._source') }},
         owner_names.owner_key
@@ -70,7 +131,9 @@ select
     versions._cast_errors as cast_errors,
     versions.valid_from,
     versions.valid_to
-from versions
+from normalised as versions
+left join names on versions.name = names.name_text
+left join phone_areas on {{ area_code('versions.phone_e164') }} = phone_areas.area_code
 left join owner_names
     on
         versions._source = owner_names.crm_source

@@ -29,6 +29,32 @@ lead_points as (
 
 enum_map as (
     select * from {{ ref('int_config__enum_map') }}
+),
+
+phones as (
+    select * from {{ source('raw', 'normalised_phones') }}
+    where country_text = ''
+),
+
+emails as (
+    select * from {{ source('raw', 'normalised_emails') }}
+),
+
+pointed as (
+    select
+        versions.*,
+        case
+            when versions.feed_record_id is null
+                then coalesce(
+                    {{ contact_point(
+                        email_address('versions.email', 'emails'), 'versions.email'
+                    ) }},
+                    {{ contact_point(phone_e164('versions.phone', 'phones'), 'versions.phone') }}
+                )
+        end as contact_point
+    from versions
+    left join emails on versions.email = emails.email_text
+    left join phones on versions.phone = phones.phone_text
 )
 
 select
@@ -104,7 +130,7 @@ select
     versions._cast_errors as cast_errors,
     versions.valid_from,
     versions.valid_to
-from versions
+from pointed as versions
 left join owner_names
     on
         versions._source = owner_names.crm_source
@@ -124,22 +150,12 @@ left join accounts
     on
         {{ record_key('accounts', 'versions.feed_record_id', 'versions.feed_crm_source') }}
         = accounts.account_key
-left join contact_points
-    on
-        case
-            when versions.feed_record_id is null
-                then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
-        end = contact_points.contact_point
+left join contact_points on versions.contact_point = contact_points.contact_point
 left join leads as feed_leads
     on
         {{ record_key('leads', 'versions.feed_record_id', 'versions.feed_crm_source') }}
         = feed_leads.lead_key
-left join lead_points
-    on
-        case
-            when versions.feed_record_id is null
-                then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
-        end = lead_points.contact_point
+left join lead_points on versions.contact_point = lead_points.contact_point
 left join enum_map as contact_manner
     on
         versions._source = contact_manner.crm_source

@@ -2,25 +2,27 @@
 -- bears: how feed rows without a record id find their customer.
 with points as (
     select
-        {{ folded('email') }} as contact_point,
+        {{ contact_point('email_normalised', 'email') }} as contact_point,
         party_key
     from {{ ref('int_crm__contacts') }}
     where email is not null
     union all
     select
-        {{ folded('email') }} as contact_point,
+        {{ contact_point('email_normalised', 'email') }} as contact_point,
         account_key as party_key
     from {{ ref('int_crm__accounts') }}
     where email is not null
     union all
     select
-        {{ digits_of('coalesce(mobile, phone)') }} as contact_point,
+        {{ contact_point('coalesce(mobile_e164, phone_e164)', 'coalesce(mobile, phone)') }}
+            as contact_point,
         party_key
     from {{ ref('int_crm__contacts') }}
     where coalesce(mobile, phone) is not null
     union all
     select
-        {{ digits_of('coalesce(mobile, phone)') }} as contact_point,
+        {{ contact_point('coalesce(mobile_e164, phone_e164)', 'coalesce(mobile, phone)') }}
+            as contact_point,
         account_key as party_key
     from {{ ref('int_crm__accounts') }}
     where coalesce(mobile, phone) is not null

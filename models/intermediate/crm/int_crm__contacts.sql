@@ -12,18 +12,68 @@ owner_names as (
 
 enum_map as (
     select * from {{ ref('int_config__enum_map') }}
+),
+
+phones as (
+    select * from {{ source('raw', 'normalised_phones') }}
+),
+
+phone_areas as (
+    select * from {{ source('raw', 'phone_areas') }}
+),
+
+emails as (
+    select * from {{ source('raw', 'normalised_emails') }}
+),
+
+names as (
+    select * from {{ source('raw', 'normalised_names') }}
+),
+
+named as (
+    select
+        *,
+        coalesce(
+            full_name,
+            nullif({{ trimmed(
+                "coalesce(last_name, '') || coalesce(' ' || first_name, '')"
+            ) }}, '')
+        ) as contact_name
+    from versions
+),
+
+normalised as (
+    select
+        named.*,
+        coalesce(named.phone, named.mobile) as any_phone,
+        {{ phone_e164('coalesce(named.phone, named.mobile)', 'phones') }} as phone_e164,
+        {{ phone_e164('named.mobile', 'mobiles') }} as mobile_e164,
+        {{ phone_region('coalesce(named.phone, named.mobile)', 'phones') }} as phone_region,
+        {{ has_invalid_phone(
+            'coalesce(named.phone, named.mobile)', 'phones', 'mobiles'
+        ) }} as has_invalid_phone,
+        {{ email_address('named.email', 'emails') }} as email_normalised,
+        case
+            when named.email is not null then coalesce(emails.is_valid, true)
+        end as is_valid_email
+    from named
+    left join phones
+        on
+            coalesce(named.phone, named.mobile) = phones.phone_text
+            and coalesce(named.country, '') = phones.country_text
+    left join phones as mobiles
+        on
+            named.mobile = mobiles.phone_text
+            and coalesce(named.country, '') = mobiles.country_text
+    left join emails on named.email = emails.email_text
 )
 
 select
     {{ record_key('contacts', 'versions._record_id', 'versions._source') }} as contact_key,
     versions._source as crm_source,
     versions._record_id as contact_id,
-    coalesce(
-        versions.full_name,
-        nullif({{ trimmed(
-            "coalesce(versions.last_name, '') || coalesce(' ' || versions.first_name, '')"
-        ) }}, '')
-    ) as contact_name,
+    versions.contact_name,
+    {{ name_key('versions.contact_name', 'names') }} as name_key,
     coalesce(
         {{ record_key('accounts', 'versions.account_id', 'versions._source') }},
         account_names.account_key
@@ -41,9 +91,16 @@ select
     versions.life_status as crm_life_status,
     versions.birth_date,
     versions.occupation,
-    coalesce(versions.phone, versions.mobile) as phone,
+    versions.any_phone as phone,
+    versions.phone_e164,
+    versions.phone_region,
+    phone_areas.phone_area,
     versions.mobile,
+    versions.mobile_e164,
+    versions.has_invalid_phone,
     versions.email,
+    versions.email_normalised,
+    versions.is_valid_email,
     versions.country,
     versions.province,
     versions.city,
@@ -62,7 +119,9 @@ select
     versions._cast_errors as cast_errors,
     versions.valid_from,
     versions.valid_to
-from versions
+from normalised as versions
+left join names on versions.contact_name = names.name_text
+left join phone_areas on {{ area_code('versions.phone_e164') }} = phone_areas.area_code
 left join account_names
     on
         versions._source = account_names.crm_source

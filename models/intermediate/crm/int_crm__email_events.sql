@@ -24,6 +24,23 @@ lead_points as (
 
 enum_map as (
     select * from {{ ref('int_config__enum_map') }}
+),
+
+emails as (
+    select * from {{ source('raw', 'normalised_emails') }}
+),
+
+pointed as (
+    select
+        versions.*,
+        case
+            when versions.feed_record_id is null
+                then {{ contact_point(
+                    email_address('versions.email', 'emails'), 'versions.email'
+                ) }}
+        end as contact_point
+    from versions
+    left join emails on versions.email = emails.email_text
 )
 
 select
@@ -47,7 +64,7 @@ select
     versions.subject,
     versions.valid_from,
     versions.valid_to
-from versions
+from pointed as versions
 left join contact_parties
     on
         {{ record_key('contacts', 'versions.feed_record_id', 'versions.feed_crm_source') }}
@@ -56,12 +73,7 @@ left join accounts
     on
         {{ record_key('accounts', 'versions.feed_record_id', 'versions.feed_crm_source') }}
         = accounts.account_key
-left join contact_points
-    on
-        case
-            when versions.feed_record_id is null
-                then {{ folded('versions.email') }}
-        end = contact_points.contact_point
+left join contact_points on versions.contact_point = contact_points.contact_point
 left join enum_map as email_event
     on
         versions._source = email_event.crm_source
@@ -71,9 +83,4 @@ left join leads
     on
         {{ record_key('leads', 'versions.feed_record_id', 'versions.feed_crm_source') }}
         = leads.lead_key
-left join lead_points
-    on
-        case
-            when versions.feed_record_id is null
-                then {{ folded('versions.email') }}
-        end = lead_points.contact_point
+left join lead_points on versions.contact_point = lead_points.contact_point

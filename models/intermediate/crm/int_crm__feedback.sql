@@ -29,6 +29,32 @@ owner_names as (
 
 enum_map as (
     select * from {{ ref('int_config__enum_map') }}
+),
+
+phones as (
+    select * from {{ source('raw', 'normalised_phones') }}
+    where country_text = ''
+),
+
+emails as (
+    select * from {{ source('raw', 'normalised_emails') }}
+),
+
+pointed as (
+    select
+        versions.*,
+        case
+            when versions.feed_record_id is null
+                then coalesce(
+                    {{ contact_point(
+                        email_address('versions.email', 'emails'), 'versions.email'
+                    ) }},
+                    {{ contact_point(phone_e164('versions.phone', 'phones'), 'versions.phone') }}
+                )
+        end as contact_point
+    from versions
+    left join emails on versions.email = emails.email_text
+    left join phones on versions.phone = phones.phone_text
 )
 
 select
@@ -68,7 +94,7 @@ select
     end as closed_date,
     versions.valid_from,
     versions.valid_to
-from versions
+from pointed as versions
 left join contact_parties
     on
         case
@@ -83,12 +109,7 @@ left join accounts
     on
         {{ record_key('accounts', 'versions.feed_record_id', 'versions.feed_crm_source') }}
         = accounts.account_key
-left join contact_points
-    on
-        case
-            when versions.feed_record_id is null
-                then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
-        end = contact_points.contact_point
+left join contact_points on versions.contact_point = contact_points.contact_point
 left join owner_names
     on
         versions._source = owner_names.crm_source
@@ -108,9 +129,4 @@ left join leads
     on
         {{ record_key('leads', 'versions.feed_record_id', 'versions.feed_crm_source') }}
         = leads.lead_key
-left join lead_points
-    on
-        case
-            when versions.feed_record_id is null
-                then coalesce({{ folded('versions.email') }}, {{ digits_of('versions.phone') }})
-        end = lead_points.contact_point
+left join lead_points on versions.contact_point = lead_points.contact_point

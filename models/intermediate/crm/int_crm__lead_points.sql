@@ -6,13 +6,14 @@ with leads as (
 
 points as (
     select
-        {{ folded('email') }} as contact_point,
+        {{ contact_point('email_normalised', 'email') }} as contact_point,
         lead_key
     from leads
     where email is not null
     union all
     select
-        {{ digits_of('coalesce(mobile, phone)') }} as contact_point,
+        {{ contact_point('coalesce(mobile_e164, phone_e164)', 'coalesce(mobile, phone)') }}
+            as contact_point,
         lead_key
     from leads
     where coalesce(mobile, phone) is not null

@@ -29,7 +29,11 @@ select
     versions.gender,
     versions.birth_date,
     versions.phone,
+    versions.phone_e164,
+    versions.mobile,
+    versions.mobile_e164,
     versions.email,
+    versions.email_normalised,
     versions.owner_key,
     versions.created_date
 from versions

@@ -108,14 +108,15 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def _make_flag_tables(path: Path) -> None:
-    """Some models list the flag columns that the database has."""
+    """Some models list the flag columns that the database has, or the rows of a seed."""
     flags: dict[str, list[str]] = {}
     with RULE_INDEX.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
             column = row["rule_id"].lower().replace("-", "_")
             flags.setdefault(row["entity"], []).append(column)
     with duckdb.connect(str(path)) as connection:
-        connection.execute("create schema intermediate; create schema raw")
+        connection.execute("create schema intermediate; create schema raw; create schema seeds")
+        connection.execute("create table seeds.legal_forms as select 'Ltd.' as legal_form")
         for entity, columns in flags.items():
             name = "raw.drop_audit" if entity == "drops" else f"intermediate.int_dq__{entity}_flags"
             typed = ", ".join(f"{column} boolean" for column in dict.fromkeys(columns))

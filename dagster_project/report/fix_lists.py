@@ -280,7 +280,7 @@ def _source(connection: duckdb.DuckDBPyConnection) -> str:
         name if name in found else f"cast(null as {kind}) as {name}"
         for name, kind in VALUES.items()
     )
-    return f"(select {columns} from dq_violations where {RECORD_RULES})"
+    return f"(select rowid as violation, {columns} from dq_violations where {RECORD_RULES})"
 
 
 def _contents(
@@ -319,12 +319,14 @@ def _rows(
     rows_per_sheet: int,
 ) -> Iterator[dict[str, Any]]:
     """Give the rows of all sheets, one after the other, in the order in which to work on them."""
+    # Ranked by narrow rows: only the widths of those that are shown are read.
     cursor = connection.execute(
-        f"select * exclude (position) from (select *, row_number() over ("
+        "with ranked as (select violation, row_number() over ("
         "partition by owner_key, entity order by customer_value_base desc nulls last, "
         f"{_rank('severity', SEVERITIES)}, record_id, crm_source, rule_id) as position "
-        f"from {source}) where position <= {rows_per_sheet} "
-        f"order by owner_key nulls last, {_rank('entity', ENTITIES)}, entity, position",
+        f"from {source} qualify position <= {rows_per_sheet}) "
+        f"select shown.* from {source} as shown inner join ranked using (violation) "
+        f"order by owner_key nulls last, {_rank('entity', ENTITIES)}, entity, ranked.position",
         values or {},
     )
     names = [column[0] for column in cursor.description or []]

@@ -16,7 +16,6 @@ from typing import Any
 from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
 from great_expectations.expectations.registry import get_renderer_impl
 from great_expectations.render import (
-    LegacyDiagnosticRendererType,
     LegacyRendererType,
     RenderedDocumentContent,
     RenderedSectionContent,
@@ -201,9 +200,6 @@ def _judged(result: ExpectationValidationResult) -> list[RenderedStringTemplateC
             f"{verdict['not_applicable']:,} 不适用 n/a"
         )
         found = [_text(counts, "block")]
-        observed = get_renderer_impl(config.type, LegacyDiagnosticRendererType.OBSERVED_VALUE)
-        if observed and verdict["evaluated"]:
-            found.append(_text(str(observed.renderer(result=result)), "block", "quiet"))
         if verdict["sample_keys"]:
             found.append(_text("例如 e.g. " + ", ".join(verdict["sample_keys"]), "block", "quiet"))
     expected = get_renderer_impl(config.type, LegacyRendererType.PRESCRIPTIVE)

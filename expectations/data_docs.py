@@ -26,6 +26,7 @@ from great_expectations.render.renderer.page_renderer import ValidationResultsPa
 from great_expectations.render.view import DefaultJinjaPageView
 
 from expectations.results import read_suite
+from expectations.suites import page_of
 
 INDEX = "index.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -75,11 +76,6 @@ class RulesPageRenderer(ValidationResultsPageRenderer):  # type: ignore[misc]
             expectation_suite_name=validation_results.suite_name,
             sections=[RenderedSectionContent(content_blocks=[block]) for block in (counts, rules)],
         )
-
-
-def page_of(stage: str, table: str) -> Path:
-    """Name the page of a table, relative to the folder of the docs; it is the same every night."""
-    return Path(stage) / f"{table}.html"
 
 
 def build_data_docs(validations: Path, folder: Path, *, as_of: date | None, run_id: str) -> int:

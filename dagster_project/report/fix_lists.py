@@ -203,7 +203,8 @@ def write_fix_list(settings: Settings, owner: str) -> FixList:
         raise NoOwnerError(f"there is no {database}; run `make run` first")
     with duckdb.connect(str(database), read_only=True) as connection:
         source = _source(connection)
-        found = _find(connection, source, owner)
+        known = _known(connection, source)
+        found = _find(known, owner)
         only = "owner_key is null" if found.key is None else "owner_key = $owner_key"
         chosen = f"(select * from {source} where {only})"
         values = {} if found.key is None else {"owner_key": found.key}
@@ -211,7 +212,8 @@ def write_fix_list(settings: Settings, owner: str) -> FixList:
         if found.key not in contents.owners:
             return FixList(owner=found, as_of=contents.as_of, path=None, violations=0)
         settings.report_dir.mkdir(parents=True, exist_ok=True)
-        path = settings.report_dir / f"fixlist_{safe_name(found.label)}_{contents.as_of}.xlsx"
+        name = file_names(known)[found.key]
+        path = settings.report_dir / f"fixlist_{name}_{contents.as_of}.xlsx"
         # A command that is stopped leaves no half of a list under its name.
         part = path.with_name(f".{path.name}.part")
         rows = _rows(connection, chosen, values, rows_per_sheet=ROWS_PER_SHEET_ASKED)
@@ -509,32 +511,28 @@ class _Workbook:
         sheet.write_string(at, where, text, chosen)
 
 
-def _find(connection: duckdb.DuckDBPyConnection, source: str, owner: str) -> Owner:
-    if owner in {UNASSIGNED, *UNASSIGNED.split()}:
-        return Owner(key=None)
-    # The directory too: an owner without violations is no stranger.
-    known = (
-        "(select owner_key, owner_name, team from dim_owner union "
-        f"select owner_key, owner_name, team from {source} where owner_key is not null)"
-    )
-    found = connection.execute(
-        f"select owner_key, max(owner_name), max(team) from {known} "
-        "where owner_key = $who or owner_name = $who group by owner_key order by owner_key",
-        {"who": owner},
+def _known(connection: duckdb.DuckDBPyConnection, source: str) -> list[Owner]:
+    """Give every owner; those of the directory too, who may have nothing to correct."""
+    rows = connection.execute(
+        "select owner_key, max(owner_name), max(team) from ("
+        "select owner_key, owner_name, team from dim_owner "
+        f"union all select owner_key, owner_name, team from {source}"
+        ") where owner_key is not null group by owner_key order by owner_key"
     ).fetchall()
+    return [Owner(key=None), *(Owner(key=key, name=name, team=team) for key, name, team in rows)]
+
+
+def _find(known: list[Owner], who: str) -> Owner:
+    if who in {UNASSIGNED, *UNASSIGNED.split()}:
+        return Owner(key=None)
+    found = [owner for owner in known if owner.key is not None and who in (owner.key, owner.name)]
     if len(found) == 1:
-        key, name, team = found[0]
-        return Owner(key=key, name=name, team=team)
+        return found[0]
     if found:
-        keys = ", ".join(row[0] for row in found)
-        raise NoOwnerError(f"{len(found)} owners are called {owner}; choose a key: {keys}")
-    names = [
-        row[0]
-        for row in connection.execute(
-            f"select distinct owner_name from {known} where owner_name is not null"
-        ).fetchall()
-    ]
-    nearest = ", ".join(name for name, _, _ in process.extract(owner, names, limit=NEAREST))
+        keys = ", ".join(str(owner.key) for owner in found)
+        raise NoOwnerError(f"{len(found)} owners are called {who}; choose a key: {keys}")
+    names = sorted({owner.name for owner in known if owner.name})
+    nearest = ", ".join(name for name, _, _ in process.extract(who, names, limit=NEAREST))
     raise NoOwnerError(
-        f"no owner has the key or name {owner}; nearest names: {nearest or '(there are none)'}"
+        f"no owner has the key or name {who}; nearest names: {nearest or '(there are none)'}"
     )

@@ -9,8 +9,10 @@ from typing import Any
 import duckdb
 import fastexcel
 import pytest
+import yaml
 from rich.console import Console
 
+from dagster_project import cli
 from dagster_project.report import fix_lists
 from dagster_project.report.fix_lists import (
     COLUMNS,
@@ -418,3 +420,27 @@ def test_a_list_that_fails_leaves_the_one_before(
         write_fix_list(settings, "k1")
     assert before.path.read_bytes() == content
     assert list(settings.report_dir.iterdir()) == [before.path]
+
+
+def test_the_command_shows_the_path_and_an_error_names_the_owners(
+    settings: Settings,
+    published: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fill(published, {})
+    config = settings.home / "kefen.yml"
+    config.write_text(yaml.safe_dump(settings.model_dump(mode="json")), encoding="utf-8")
+    monkeypatch.setenv("KEFEN_CONFIG", str(config))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "")
+
+    assert cli.main(["fixlist", "--owner", "王伟"]) == 0
+    said = capsys.readouterr().out
+    assert str(settings.report_dir / "fixlist_王伟_2026-11-20.xlsx") in said
+    assert "北京大华" in said
+
+    assert cli.main(["fixlist", "--owner", "赵敏"]) == 0
+    assert cli.main(["fixlist", "--owner", "李娜"]) == 1
+    assert "k2, k3" in caplog.text

@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 MODELS := $(shell find models seeds dbt -type f -name '*.*') dbt_project.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run backfill preview explain dev test test-spark check lint types soak bench dictionary clean
+.PHONY: help install run backfill preview explain fixlist dev test test-spark check lint types soak bench dictionary clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ backfill: install ## Compute history for a range: make backfill FROM=2026-01-01 
 
 explain: install ## Show a customer's classes and why: make explain CUSTOMER=<key or name> [LABELS=zh]
 	@$(RUN) -m dagster_project explain --customer "$(CUSTOMER)" $(if $(LABELS),--labels $(LABELS))
+
+fixlist: install ## Write what an owner should correct: make fixlist OWNER=<name or key>
+	@$(RUN) -m dagster_project fixlist --owner "$(OWNER)"
 
 preview: install ## Show who would move: make preview RULES=folder [ON=2027-01-01]
 	@$(RUN) -m dagster_project preview --rules "$(RULES)" $(if $(ON),--on $(ON))

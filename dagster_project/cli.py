@@ -1,4 +1,7 @@
-"""The command line: run, backfill, preview, explain, dev. Runs are the daemon's Dagster jobs."""
+"""The command line: run, backfill, preview, explain, fixlist, dev.
+
+Runs are the daemon's Dagster jobs.
+"""
 
 import argparse
 import logging
@@ -16,6 +19,7 @@ from rich.markdown import Markdown
 
 from dagster_project.lock import NightIsRunningError
 from dagster_project.report.explain import NoCustomerError, card_table, read_card
+from dagster_project.report.fix_lists import NoOwnerError, preview_table, write_fix_list
 from dagster_project.rules.faults import RulesError
 from dagster_project.rules.overlay import PreviewError
 from dagster_project.settings import PROJECT_DIR, Settings, SettingsError, load_settings
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
         return _preview(settings, options)
     if options.command == "explain":
         return _explain(settings, options)
+    if options.command == "fixlist":
+        return _fixlist(settings, options)
     return _run(settings, options)
 
 
@@ -98,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="one customer's classes, and why")
     explain.add_argument("--customer", required=True, help="key or name")
     explain.add_argument("--labels", choices=("zh", "en", "both"), default="both")
+    fixlist = commands.add_parser("fixlist", help="what one owner should correct in the CRM")
+    fixlist.add_argument("--owner", required=True, help="key or name")
     commands.add_parser("dev", help="the Dagster UI with schedule and sensor")
     return parser
 
@@ -159,6 +167,23 @@ def _explain(settings: Settings, options: argparse.Namespace) -> int:
     console = Console()
     console.width = max(console.width, MIN_WIDTH)
     console.print(card_table(card, labels=options.labels))
+    return 0
+
+
+def _fixlist(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        done = write_fix_list(settings, options.owner)
+    except NoOwnerError as error:
+        LOGGER.error("%s", error)  # noqa: TRY400
+        return 1
+    if done.path is None:
+        LOGGER.info("%s has nothing to correct", done.owner.label)
+        return 0
+    console = Console()
+    console.width = max(console.width, MIN_WIDTH)
+    console.print(preview_table(done))
+    # Whole, to be copied.
+    console.print(str(done.path), soft_wrap=True, highlight=False, markup=False)
     return 0
 
 

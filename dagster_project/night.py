@@ -5,9 +5,11 @@ How each thing is done stands in ingest/, transform/, expectations/ and publish/
 """
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 
@@ -17,13 +19,15 @@ from dagster_project.demo.exports import write_demo_exports
 from dagster_project.ingest import views
 from dagster_project.ingest.load import load_exports
 from dagster_project.normalise.step import normalise
-from dagster_project.publish.publication import Publication, publish
+from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publication, publish
+from dagster_project.report.fix_lists import write_fix_lists
 from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
 from dagster_project.report.summary import summarise
 from dagster_project.rules.noted import note_rules
 from dagster_project.rules.validate import check_rules
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, Exports, knowledge_date, run_dates
+from dagster_project.transform.dbt import memory_limit
 from dagster_project.transform.engines import Engine, engine_of
 from dagster_project.transform.engines.duckdb import open_work_db
 from expectations.custom import counts_and_violations, load_custom_rules
@@ -73,6 +77,8 @@ def prepare(
     no export was ever landed.
     """
     check_rules(bins=settings.rfm.bins)
+    # What the night before said of its tables; the docs are of one run.
+    shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
     report = load_exports(settings, now=now, known=known)
     dates_loaded = [audit.export_date for audit in views.read_audits(settings, known)]
@@ -184,7 +190,15 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
         record = _record(connection, settings, run_id=run_id, started_at=started_at)
         replaces = _is_newest_publication(connection)
         _write_run_log(connection, [*run_records(settings), record])
-    publication = publish(settings, run_id=run_id, replace_current=replaces)
+    publication = publish(
+        settings,
+        run_id=run_id,
+        replace_current=replaces,
+        folders={
+            DATA_DOCS: lambda folder: _write_docs(settings, folder, run=record),
+            FIX_LISTS: lambda folder: _write_fix_lists(settings, folder),
+        },
+    )
     write_run_record(settings, record)
     note_rules(settings)
     with duckdb.connect(str(settings.work_db), read_only=True) as connection:
@@ -192,6 +206,28 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
     path = settings.report_dir / f"{run_id}.md"
     path.write_text(summary, encoding="utf-8")
     return Finished(publication=publication, summary=summary)
+
+
+def _write_docs(settings: Settings, folder: Path, *, run: RunRecord) -> None:
+    """Build the Data Docs of the rules that this run judged, if it judged any."""
+    if not any(settings.validations_dir.glob("*/*.json")):
+        return
+    # It imports Great Expectations, which takes 4 s where no rule was judged before.
+    from expectations.data_docs import build_data_docs  # noqa: PLC0415
+
+    build_data_docs(settings.validations_dir, folder, as_of=run.as_of_date, run_id=run.run_id)
+
+
+def _write_fix_lists(settings: Settings, folder: Path) -> None:
+    with duckdb.connect(
+        str(settings.work_db),
+        read_only=True,
+        config={
+            "memory_limit": memory_limit(settings),
+            "temp_directory": str(settings.work_dir / "duckdb_tmp"),
+        },
+    ) as connection:
+        write_fix_lists(connection, folder, base_currency=settings.base_currency)
 
 
 def record_failure(settings: Settings, *, run_id: str, started_at: datetime) -> None:

@@ -183,6 +183,11 @@ class Settings(_Strict):
         return self.work_dir / "kefen_work.duckdb"
 
     @property
+    def validations_dir(self) -> Path:
+        """What Great Expectations said in this run, by stage and table, for the docs."""
+        return self.work_dir / "validations"
+
+    @property
     def published_dir(self) -> Path:
         """What readers open."""
         return self.home / "published"

@@ -4,6 +4,7 @@ Verdicts belong here. Counts per source and lists of violations do not: SQL mode
 the same flag columns.
 """
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,6 +27,8 @@ from expectations.suites import (
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
     from great_expectations.expectations.expectation import Expectation
+
+    from expectations.results import Judged
 
 Status = Literal["PASS", "FAIL", "NOT_APPLICABLE", "ERROR"]
 
@@ -92,6 +95,7 @@ class _Outcome:
     failed: int = 0
     error: str | None = None
     is_excused: bool = False
+    validation: "ExpectationValidationResult | None" = None
 
 
 def run_checks(
@@ -101,11 +105,13 @@ def run_checks(
     as_of: date,
     rules: Iterable[Rule],
     exported: tuple[date, date] | None = None,
+    keep_in: Path | None = None,
 ) -> list[CheckResult]:
     """Judge every rule of a stage that is in force on as_of; one result each, in index order.
 
     exported: first and last export date of the drops to judge (stage raw); default the newest
     of each source and kind, and delta drops that were not accepted.
+    keep_in: the folder below which the stage keeps what was said of each table, for the docs.
     The caller holds no connection to the file while this runs. A file that cannot be opened is an
     exception, since then nothing was judged.
     """
@@ -119,7 +125,9 @@ def run_checks(
 
         return open_session(database)
 
-    return run_checks_in(opened, stage=stage, as_of=as_of, rules=rules, exported=exported)
+    return run_checks_in(
+        opened, stage=stage, as_of=as_of, rules=rules, exported=exported, keep_in=keep_in
+    )
 
 
 def run_checks_in(
@@ -129,8 +137,12 @@ def run_checks_in(
     as_of: date,
     rules: Iterable[Rule],
     exported: tuple[date, date] | None = None,
+    keep_in: Path | None = None,
 ) -> list[CheckResult]:
     """Judge as run_checks does, in whatever database `opened` opens."""
+    if keep_in:
+        # Tables that have no rule any more must not be shown with what was said of them before.
+        shutil.rmtree(keep_in / stage, ignore_errors=True)
     chosen = [rule for rule in rules if rule.stage == stage and rule.is_valid_on(as_of)]
     customs = load_custom_rules()
     by_table: dict[Table, list[Rule]] = defaultdict(list)
@@ -144,19 +156,30 @@ def run_checks_in(
         return []
 
     found: dict[tuple[str, str], CheckResult] = {}
+    judged_tables: list[tuple[Table, list[Judged]]] = []
     with opened() as session:
         for table, group in by_table.items():
             try:
-                results = _check_table(
+                judged = _check_table(
                     session, table=table, rules=group, as_of=as_of, exported=exported
                 )
             except session.query_errors as error:
                 outcome = _Outcome(success=False, error=str(error))
-                results = [to_result(rule, table=table, outcome=outcome, total=0) for rule in group]
-            found |= {(result.rule_id, result.entity): result for result in results}
+                judged = [
+                    (rule, to_result(rule, table=table, outcome=outcome, total=0), None)
+                    for rule in group
+                ]
+            judged_tables.append((table, judged))
         for entity, group in own.items():
-            results = _check_custom(session, entity=entity, rules=group, customs=customs)
-            found |= {(result.rule_id, result.entity): result for result in results}
+            table, judged = _check_custom(session, entity=entity, rules=group, customs=customs)
+            judged_tables.append((table, judged))
+        for table, judged in judged_tables:
+            found |= {(result.rule_id, result.entity): result for _, result, _ in judged}
+            if keep_in:
+                # Importing it imports Great Expectations, which is open by now.
+                from expectations.results import keep_suite  # noqa: PLC0415
+
+                keep_suite(keep_in / stage, table=table, judged=judged)
     return [found[rule.rule_id, rule.entity] for rule in chosen]
 
 
@@ -194,7 +217,7 @@ def _check_table(
     rules: Sequence[Rule],
     as_of: date,
     exported: tuple[date, date] | None,
-) -> list[CheckResult]:
+) -> list["Judged"]:
     types = session.columns(table.schema, table.name)
     unusable = {rule: fault for rule in rules if (fault := _fault(rule, table=table, types=types))}
     usable = [rule for rule in rules if rule not in unusable]
@@ -215,7 +238,7 @@ def _check_table(
             error = f"table {table.label} holds no row of {as_of}, its newest are of {days}"
             outcomes |= {rule: _Outcome(success=False, error=error) for rule in usable}
 
-    results = []
+    judged: list[Judged] = []
     for rule in rules:
         outcome = outcomes[rule]
         sample: dict[str, str] = {}
@@ -224,8 +247,9 @@ def _check_table(
             sample = _sample(
                 session, table=table, source=source, rule=rule, failing=failing, types=types
             )
-        results.append(to_result(rule, table=table, outcome=outcome, total=total, sample=sample))
-    return results
+        result = to_result(rule, table=table, outcome=outcome, total=total, sample=sample)
+        judged.append((rule, result, outcome.validation))
+    return judged
 
 
 def _fault(rule: Rule, *, table: Table, types: Mapping[str, str]) -> str | None:
@@ -255,17 +279,18 @@ def _restriction(
 
 def _check_custom(
     session: Session, *, entity: str, rules: Sequence[Rule], customs: Customs
-) -> list[CheckResult]:
-    """Judge the rules of a user's own on one kind of record; one that crashes takes no other along."""
+) -> tuple[Table, list["Judged"]]:
+    """Judge a user's own rules on one kind of record; one that crashes takes no other along."""
     table = replace(table_of(entity), schema="intermediate", name=f"int_crm__{entity}")
 
     def source_of(group: Sequence[Rule]) -> str:
         return judged_records([customs[rule.rule_id, rule.entity] for rule in group])
 
     outcomes = _judge(session, table=table, source_of=source_of, rules=rules)
-    results = []
+    judged: list[Judged] = []
     for rule in rules:
-        outcome, total, sample = outcomes[rule], 0, {}
+        outcome, total = outcomes[rule], 0
+        sample: dict[str, str] = {}
         if outcome.error is None:
             source = source_of([rule])
             try:
@@ -284,10 +309,9 @@ def _check_custom(
                     )
             except session.query_errors as error:
                 outcome = _Outcome(success=False, error=str(error))
-        results.append(
-            to_result(rule, table=table, outcome=outcome, total=int(total), sample=sample)
-        )
-    return results
+        result = to_result(rule, table=table, outcome=outcome, total=int(total), sample=sample)
+        judged.append((rule, result, outcome.validation))
+    return table, judged
 
 
 def _judge(
@@ -330,12 +354,17 @@ def _judge(
 def _to_outcome(validation: "ExpectationValidationResult") -> _Outcome:
     crash = _crash(validation.exception_info)
     if crash is not None:
-        return _Outcome(success=False, error=crash)
+        return _Outcome(success=False, error=crash, validation=validation)
     counts = validation.result
     evaluated = int(counts["element_count"]) - int(counts.get("missing_count") or 0)
     # The count of an empty table is null.
     failed = int(counts["unexpected_count"] or 0)
-    return _Outcome(success=bool(validation.success), evaluated=evaluated, failed=failed)
+    return _Outcome(
+        success=bool(validation.success),
+        evaluated=evaluated,
+        failed=failed,
+        validation=validation,
+    )
 
 
 def _crash(info: Mapping[str, Any] | None) -> str | None:

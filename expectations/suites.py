@@ -7,6 +7,7 @@ fact is the whole rule are native expectations on that fact, listed in NATIVE_CH
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,11 @@ def table_of(entity: str) -> Table:
     return Table(
         schema=FLAGS_SCHEMA, name=f"int_dq__{entity}_flags", keys=("crm_source", "record_id")
     )
+
+
+def page_of(stage: str, table: str) -> Path:
+    """Name a table's page in the Data Docs, relative to their folder; the same every night."""
+    return Path(stage) / f"{table}.html"
 
 
 def columns_of(rule: Rule) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ What belongs here: copying, swapping, pruning. What does not: any computation; a
 as the models left it.
 
 A publication is prepared under a temporary name and swapped in with a rename, so that a reader or
-a killed process never meets half of one. Readers with the old file open keep reading it.
+a killed process never meets half of one. Readers with the old file open keep reading it. What else
+people read of a night lies in the folder of its run, and is swapped in with it.
 """
 
 import logging
 import os
 import shutil
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,8 @@ LOGGER = logging.getLogger(__name__)
 STORAGE_VERSION = "v1.2.0"
 DATABASE_NAME = "kefen.duckdb"
 CURRENT_LINK = "current"
+DATA_DOCS = "data_docs"
+FIX_LISTS = "fix_lists"
 _TEMPORARY = ".publishing-"
 
 
@@ -52,11 +56,19 @@ def remove_leftovers(published_dir: Path) -> None:
                 path.unlink()
 
 
-def publish(settings: Settings, *, run_id: str, replace_current: bool = True) -> Publication:
+def publish(
+    settings: Settings,
+    *,
+    run_id: str,
+    replace_current: bool = True,
+    folders: Mapping[str, Callable[[Path], object]] | None = None,
+) -> Publication:
     """Copy every table of schema main from the working database to readers.
 
     replace_current: False for a date older than the newest published one: only the run's own
     Parquet folder is written.
+    folders: what else is published, by the name of its folder: a function that fills it. A function
+    that writes nothing publishes nothing. Not written if the current publication stays.
     Raises PublicationError if there is nothing to publish.
     """
     published = settings.published_dir
@@ -107,6 +119,10 @@ def publish(settings: Settings, *, run_id: str, replace_current: bool = True) ->
             database_part=database_part if replace_current else None,
         )
 
+    folders = folders or {}
+    if replace_current:
+        for name, fill in folders.items():
+            fill(parts_dir / name)
     _fsync_tree(parts_dir)
     if run_dir.exists():
         shutil.rmtree(run_dir)
@@ -116,6 +132,7 @@ def publish(settings: Settings, *, run_id: str, replace_current: bool = True) ->
         _fsync(database_part)
         database_part.replace(published / DATABASE_NAME)
         _flip_link(published / CURRENT_LINK, target=Path("runs") / run_id)
+        _link_folders(published, folders)
         _fsync(published)
         _prune(published, keep=settings.publish.keep_runs)
     return Publication(
@@ -168,6 +185,17 @@ def _flip_link(link: Path, *, target: Path) -> None:
     temporary.replace(link)
 
 
+def _link_folders(published: Path, names: Iterable[str]) -> None:
+    """Give the folders of the current run names that stay; they follow the link to the run."""
+    for name in names:
+        link = published / name
+        if (published / CURRENT_LINK / name).is_dir():
+            if not link.is_symlink():
+                _flip_link(link, target=Path(CURRENT_LINK) / name)
+        else:
+            link.unlink(missing_ok=True)
+
+
 def _prune(published: Path, *, keep: int) -> None:
     """Keep the last runs; the one that `current` points to always stays."""
     current = (published / CURRENT_LINK).resolve()
@@ -183,7 +211,10 @@ def _prune(published: Path, *, keep: int) -> None:
 
 def _fsync_tree(folder: Path) -> None:
     for path in folder.iterdir():
-        _fsync(path)
+        if path.is_dir():
+            _fsync_tree(path)
+        else:
+            _fsync(path)
     _fsync(folder)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.publish.publication import Publication
+from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publication
 from dagster_project.report.run_log import RunRecord
 from dagster_project.settings import Settings
 
@@ -145,6 +145,14 @@ def summarise(
         f"- database 数据库: `{publication.database or '(not replaced: an older date)'}`",
         f"- Parquet: `{publication.run_dir}`",
         f"- tables 表: {len(publication.tables)}, rows 行: {sum(publication.tables.values()):,}",
+        *(
+            f"- {name}: `{path}`"
+            for name, path in (
+                ("data docs 规则文档", settings.published_dir / DATA_DOCS / "index.html"),
+                ("fix lists 修正清单", settings.published_dir / FIX_LISTS),
+            )
+            if publication.database and path.exists()
+        ),
         f"- this summary 本摘要: `{settings.report_dir / (run.run_id + '.md')}`",
     ]
     return "\n\n".join(parts) + "\n"

@@ -90,6 +90,14 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Does a name end in a legal form? names: the joined raw.normalised_names. -#}
+{% macro has_legal_form(text, names) -%}
+    {%- set usual -%}
+        case when {{ names }}.name_text is not null then {{ names }}.name_nfkc else {{ text }} end
+    {%- endset -%}
+    {{ ending(name_words(usual), legal_form_endings()) }} <> ''
+{%- endmacro %}
+
 {#- A name in lower case, marks between words as blanks, others left out. No mark that means
     something in a regular expression is left. -#}
 {% macro name_words(text) -%}

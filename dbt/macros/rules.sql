@@ -3,21 +3,10 @@
     coalesce({{ matches(column, '(^|; )(' ~ fields | join('|') ~ ')=') }}, false)
 {%- endmacro %}
 
-{#- A Chinese mobile or landline, an international number with its country code, or one of the
-    North American plan. -#}
-{% macro is_valid_phone(column) -%}
+{#- Is an address in lower case, and neither a placeholder nor a throw-away one? -#}
+{% macro is_usable_email(column) -%}
     (
-        {{ matches(column, '^([+]?86[- ]?)?1[3-9][0-9]{9}$') }}
-        or {{ matches(column, '^([+]?86[- ]?)?[(]?0[1-9][0-9]{1,2}[)]?[- ]?[1-9][0-9]{6,7}(-[0-9]{1,6})?$') }}
-        or {{ matches(column, '^[+][1-9][0-9 ()-]{6,20}$') }}
-        or {{ matches(column, '^[(]?[2-9][0-9]{2}[)]?[- .]?[0-9]{3}[- .]?[0-9]{4}$') }}
-    )
-{%- endmacro %}
-
-{#- Address syntax, lower case, and not a placeholder. -#}
-{% macro is_valid_email(column) -%}
-    (
-        {{ matches(column, '^[a-z0-9._%+-]+@[a-z0-9-]+([.][a-z0-9-]+)*[.][a-z]{2,}$') }}
+        {{ column }} = lower({{ column }})
         and not {{ matches(column, '^(test|none|no|null|abc|aaa|xxx|noreply)@') }}
         and not {{ matches(column, '@(example|test|none|mailinator|tempmail)[.]') }}
     )

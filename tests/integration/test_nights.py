@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from dagster_project.demo import write_demo_exports
+from dagster_project.settings import Settings
+from expectations.rules import rules_valid_on
+from expectations.suites import page_of, table_of
 from tests.support import (
     NOW,
     deliver,
@@ -60,6 +63,25 @@ def test_ten_nights_equal_one_backfill(world: Path, nightly_home: Path, tmp_path
         published(tmp_path),
         "select count(distinct as_of_date) from customer_classification_history",
     ) == [(NIGHTS,)]
+    _assert_docs_and_fix_lists(settings)
+
+
+def _assert_docs_and_fix_lists(settings: Settings) -> None:
+    """Every rule has its place in the docs, and every owner with violations a workbook."""
+    docs = settings.published_dir / "data_docs"
+    index = (docs / "index.html").read_text("utf-8")
+    for rule in rules_valid_on(LAST):
+        page = page_of(rule.stage, table_of(rule.entity).name)
+        assert page.as_posix() in index
+        assert f'id="{rule.rule_id}"' in (docs / page).read_text("utf-8")
+    owners = query(
+        published(settings.home),
+        "select owner_key, count(*) from dq_violations where rule_id not like 'STR-%' group by all",
+    )
+    assert len(list((settings.published_dir / "fix_lists").glob("*.xlsx"))) == len(owners) > 1
+    (summary,) = settings.report_dir.glob("*.md")
+    for place in (docs / "index.html", settings.published_dir / "fix_lists"):
+        assert f"`{place}`" in summary.read_text("utf-8")
 
 
 def test_the_same_night_again_loads_nothing_and_publishes_the_same(
@@ -89,10 +111,13 @@ def test_a_deleted_working_database_is_rebuilt(nightly_home: Path, tmp_path: Pat
 def test_an_older_date_leaves_the_newest_publication(nightly_home: Path, tmp_path: Path) -> None:
     before = published(nightly_home).read_bytes()
     settings = demo_settings(nightly_home)
+    lists = (settings.published_dir / "fix_lists").resolve()
 
-    run_light_night(settings, as_of=FIRST, known=FIRST, now=NOW + timedelta(hours=3))
+    done = run_light_night(settings, as_of=FIRST, known=FIRST, now=NOW + timedelta(hours=3))
 
     assert published(nightly_home).read_bytes() == before
+    assert (settings.published_dir / "fix_lists").resolve() == lists
+    assert not (done.publication.run_dir / "fix_lists").exists()
     runs = sorted((nightly_home / "published" / "runs").iterdir())
     assert (runs[-1] / "customer_rfm.parquet").exists()
     assert (nightly_home / "published" / "current").resolve() != runs[-1].resolve()

@@ -6,6 +6,7 @@ from dagster import AssetKey, AssetsDefinition, MaterializeResult, MetadataValue
 
 from dagster_project.defs.resources import Night
 from dagster_project.night import finish
+from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS
 
 
 def build_publish_assets(upstream: Sequence[AssetKey]) -> list[AssetsDefinition]:
@@ -19,6 +20,7 @@ def build_publish_assets(upstream: Sequence[AssetKey]) -> list[AssetsDefinition]
         description="What BI tools read: kefen.duckdb and Parquet per run. 对外发布的表。",
     )
     def published(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
+        published_dir = night.settings.published_dir
         done = finish(night.settings, run_id=night.run_id, started_at=night.now)
         return MaterializeResult(
             metadata={
@@ -26,6 +28,8 @@ def build_publish_assets(upstream: Sequence[AssetKey]) -> list[AssetsDefinition]
                 "tables": len(done.publication.tables),
                 "run_folder": MetadataValue.path(done.publication.run_dir),
                 "database": MetadataValue.path(done.publication.database or ""),
+                "data_docs": MetadataValue.path(published_dir / DATA_DOCS / "index.html"),
+                "fix_lists": MetadataValue.path(published_dir / FIX_LISTS),
                 "summary": MetadataValue.md(done.summary),
             }
         )

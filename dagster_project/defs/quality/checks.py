@@ -1,6 +1,7 @@
 """The rule index as asset checks: one per rule and entity, on the asset that it judges."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from dagster import (
     AssetCheckResult,
@@ -8,13 +9,16 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
+    MetadataValue,
     multi_asset_check,
 )
 
 from dagster_project.defs.resources import Night
 from dagster_project.night import judge
+from dagster_project.publish.publication import DATA_DOCS
 from expectations.rules import Rule, Stage, load_rules
 from expectations.runner import CheckResult
+from expectations.suites import page_of, table_of
 
 
 def asset_of(rule: Rule) -> AssetKey:
@@ -29,8 +33,13 @@ def check_name(rule_id: str, entity: str) -> str:
     return f"{rule_id.replace('-', '_').lower()}__{entity}"
 
 
-def to_check_result(result: CheckResult, *, asset: AssetKey) -> AssetCheckResult:
-    """Say in Dagster's terms what a rule found; an error is never shown as passed."""
+def to_check_result(
+    result: CheckResult, *, asset: AssetKey, page: Path | None = None
+) -> AssetCheckResult:
+    """Say in Dagster's terms what a rule found; an error is never shown as passed.
+
+    page: of the Data Docs; it is there once the night is published.
+    """
     is_failed = result.status in {"FAIL", "ERROR"}
     is_stopping = result.severity == "critical" and (
         result.status == "ERROR" or result.action == "block"
@@ -47,6 +56,7 @@ def to_check_result(result: CheckResult, *, asset: AssetKey) -> AssetCheckResult
             "failed": result.failed,
             "not_applicable": result.not_applicable,
             "sample_keys": ", ".join(result.sample_keys),
+            **({"data_docs": MetadataValue.path(page)} if page else {}),
         },
     )
 
@@ -77,7 +87,10 @@ def _build_stage(rules: Sequence[Rule], stage: Stage) -> AssetChecksDefinition:
         ],
     )
     def stage_rules(night: Night) -> Iterator[AssetCheckResult]:
+        docs = night.settings.published_dir / DATA_DOCS
         for result in judge(night.settings, stage=stage, rules=list(judged.values())):
-            yield to_check_result(result, asset=asset_of(judged[result.rule_id, result.entity]))
+            rule = judged[result.rule_id, result.entity]
+            page = docs / page_of(stage, table_of(rule.entity).name)
+            yield to_check_result(result, asset=asset_of(rule), page=page)
 
     return stage_rules

@@ -69,7 +69,13 @@ class DuckDBEngine:
             ).fetchone()
         if row is None or row[0] is None:
             raise NoRunContextError(f"{database} has no run context; prepare the run first")
-        return run_checks(database, stage=stage, as_of=row[0], rules=rules)
+        return run_checks(
+            database,
+            stage=stage,
+            as_of=row[0],
+            rules=rules,
+            keep_in=self._settings.validations_dir,
+        )
 
     def complete_manifest(self) -> int:
         """Complete the counts of raw.load_manifest from staging."""

@@ -99,7 +99,11 @@ class SparkEngine:
         from expectations.spark_engine import open_session  # noqa: PLC0415
 
         return run_checks_in(
-            lambda: open_session(self._spark), stage=stage, as_of=newest.first()[0], rules=rules
+            lambda: open_session(self._spark),
+            stage=stage,
+            as_of=newest.first()[0],
+            rules=rules,
+            keep_in=self._settings.validations_dir,
         )
 
     def complete_manifest(self) -> int:

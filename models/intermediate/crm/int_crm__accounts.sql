@@ -66,6 +66,7 @@ select
     versions.name as account_name,
     {{ name_key('versions.name', 'names', "coalesce(customer_type.value, 'company') = 'company'") }}
         as name_key,
+    {{ has_legal_form('versions.name', 'names') }} as has_legal_form,
     coalesce(customer_type.value, 'company') as customer_type,
     coalesce(versions.account_type, versions.status) as crm_status,
     coalesce(deal_status.value, account_type.value) as customer_status,

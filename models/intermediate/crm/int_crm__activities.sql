@@ -44,6 +44,9 @@ pointed as (
     select
         versions.*,
         case
+            when versions.phone is not null then {{ phone_e164('versions.phone', 'phones') }}
+        end as phone_e164,
+        case
             when versions.feed_record_id is null
                 then coalesce(
                     {{ contact_point(
@@ -68,6 +71,7 @@ select
     versions.status as crm_status,
     versions.result,
     versions.phone,
+    versions.phone_e164,
     contact_effect.value as contact_effect,
     number_status.value as number_status,
     versions.manner,

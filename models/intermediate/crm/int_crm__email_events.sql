@@ -33,6 +33,7 @@ emails as (
 pointed as (
     select
         versions.*,
+        {{ email_address('versions.email', 'emails') }} as email_normalised,
         case
             when versions.feed_record_id is null
                 then {{ contact_point(
@@ -55,6 +56,7 @@ select
     ) as party_key,
     coalesce(leads.lead_key, lead_points.lead_key) as lead_key,
     versions.email,
+    versions.email_normalised,
     versions.occurred_at,
     cast(versions.occurred_at as date) as occurred_date,
     versions.event,

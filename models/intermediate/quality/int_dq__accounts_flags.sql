@@ -155,20 +155,32 @@ select
     ) }},
     {{ flag(
         'ent_020',
-        applies=is_alive ~ ' and coalesce(records.mobile, records.phone) is not null',
-        fails='not ' ~ is_valid_phone('coalesce(records.mobile, records.phone)'),
-        value='coalesce(records.mobile, records.phone)'
+        applies=is_alive ~ ' and records.has_invalid_phone is not null',
+        fails='records.has_invalid_phone',
+        value="records.phone || coalesce(' / ' || nullif(records.mobile, records.phone), '')"
     ) }},
     {{ flag(
         'ent_021',
         applies=is_alive ~ ' and records.email is not null',
-        fails='not ' ~ is_valid_email('records.email'),
+        fails='not (records.is_valid_email and ' ~ is_usable_email('records.email') ~ ')',
         value='records.email'
+    ) }},
+    {{ flag(
+        'ent_022',
+        applies=is_alive ~ ' and records.credit_code is not null',
+        fails='not records.is_valid_credit_code',
+        value='records.credit_code'
     ) }},
     {{ flag(
         'ent_023',
         applies=is_alive ~ ' and records.account_name is not null',
         fails='not ' ~ is_clean_name('records.account_name'),
+        value='records.account_name'
+    ) }},
+    {{ flag(
+        'ent_024',
+        applies=is_company ~ ' and records.account_name is not null',
+        fails='not records.has_legal_form',
         value='records.account_name'
     ) }},
     {{ flag(
@@ -208,6 +220,12 @@ select
         applies=is_alive ~ ' and records.birth_date is not null',
         fails='not ' ~ is_plausible_birth('records.birth_date', 'records.as_of_date'),
         value='records.birth_date'
+    ) }},
+    {{ flag(
+        'ent_044',
+        applies=is_alive ~ " and records.phone_area is not null and places.province <> 'unknown'",
+        fails="records.phone_area not like '%' || substr(places.province, 1, 2) || '%'",
+        value="records.phone || ' ' || records.phone_area || ' / ' || records.province"
     ) }},
     {{ flag(
         'ent_045',
@@ -269,9 +287,9 @@ left join touches on records.account_key = touches.record_key
 left join profiles on records.account_key = profiles.record_key
 left join duplicates on records.account_key = duplicates.record_key
 left join dead_points as dead_phones
-    on {{ digits_of('coalesce(records.mobile, records.phone)') }} = dead_phones.contact_point
+    on coalesce(records.mobile_e164, records.phone_e164) = dead_phones.contact_point
 left join dead_points as dead_emails
-    on {{ folded('records.email') }} = dead_emails.contact_point
+    on records.email_normalised = dead_emails.contact_point
 left join places on {{ same_place('records', 'places') }}
 left join industries
     on

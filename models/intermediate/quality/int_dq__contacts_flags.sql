@@ -73,14 +73,14 @@ select
     ) }},
     {{ flag(
         'ent_020',
-        applies=is_alive ~ ' and coalesce(records.mobile, records.phone) is not null',
-        fails='not ' ~ is_valid_phone('coalesce(records.mobile, records.phone)'),
-        value='coalesce(records.mobile, records.phone)'
+        applies=is_alive ~ ' and records.has_invalid_phone is not null',
+        fails='records.has_invalid_phone',
+        value="records.phone || coalesce(' / ' || nullif(records.mobile, records.phone), '')"
     ) }},
     {{ flag(
         'ent_021',
         applies=is_alive ~ ' and records.email is not null',
-        fails='not ' ~ is_valid_email('records.email'),
+        fails='not (records.is_valid_email and ' ~ is_usable_email('records.email') ~ ')',
         value='records.email'
     ) }},
     {{ flag(
@@ -134,9 +134,9 @@ left join individuals on records.crm_source = individuals.crm_source
 left join accounts on records.account_key = accounts.record_key
 left join duplicates on records.contact_key = duplicates.record_key
 left join dead_points as dead_phones
-    on {{ digits_of('coalesce(records.mobile, records.phone)') }} = dead_phones.contact_point
+    on coalesce(records.mobile_e164, records.phone_e164) = dead_phones.contact_point
 left join dead_points as dead_emails
-    on {{ folded('records.email') }} = dead_emails.contact_point
+    on records.email_normalised = dead_emails.contact_point
 left join genders
     on
         records.crm_source = genders.crm_source

@@ -9,10 +9,10 @@ records as (
     select
         accounts.crm_source,
         accounts.account_key as record_key,
-        {{ digits_of('coalesce(accounts.mobile, accounts.phone)') }} as phone,
-        {{ folded('accounts.email') }} as email,
-        accounts.credit_code,
-        lower(accounts.account_name) || '|' || coalesce(accounts.city, '') as name_and_city
+        coalesce(accounts.mobile_e164, accounts.phone_e164) as phone,
+        accounts.email_normalised as email,
+        accounts.credit_code_normalised as credit_code,
+        accounts.name_key || '|' || coalesce(accounts.city, '') as name_and_city
     from {{ ref('int_crm__accounts') }} as accounts
     inner join run_context on {{ is_known('accounts', 'run_context.knowledge_date') }}
     where accounts.life_status <> 'void'
@@ -20,10 +20,10 @@ records as (
     select
         contacts.crm_source,
         contacts.contact_key as record_key,
-        {{ digits_of('coalesce(contacts.mobile, contacts.phone)') }} as phone,
-        {{ folded('contacts.email') }} as email,
+        coalesce(contacts.mobile_e164, contacts.phone_e164) as phone,
+        contacts.email_normalised as email,
         cast(null as string) as credit_code,
-        lower(contacts.contact_name) || '|' || coalesce(contacts.city, '') as name_and_city
+        contacts.name_key || '|' || coalesce(contacts.city, '') as name_and_city
     from {{ ref('int_crm__contacts') }} as contacts
     inner join run_context on {{ is_known('contacts', 'run_context.knowledge_date') }}
     where contacts.life_status <> 'void' and contacts.party_key = contacts.contact_key

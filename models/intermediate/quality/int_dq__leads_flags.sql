@@ -36,17 +36,17 @@ points as (
         lead_key,
         crm_source,
         created_at,
-        {{ digits_of('coalesce(mobile, phone)') }} as contact_value
+        coalesce(mobile_e164, phone_e164) as contact_value
     from records
-    where coalesce(mobile, phone) is not null
+    where coalesce(mobile_e164, phone_e164) is not null
     union all
     select
         lead_key,
         crm_source,
         created_at,
-        {{ folded('email') }} as contact_value
+        email_normalised as contact_value
     from records
-    where email is not null
+    where email_normalised is not null
 ),
 
 followed as (
@@ -159,14 +159,14 @@ select
     ) }},
     {{ flag(
         'ent_020',
-        applies=is_alive ~ ' and coalesce(records.mobile, records.phone) is not null',
-        fails='not ' ~ is_valid_phone('coalesce(records.mobile, records.phone)'),
-        value='coalesce(records.mobile, records.phone)'
+        applies=is_alive ~ ' and records.has_invalid_phone is not null',
+        fails='records.has_invalid_phone',
+        value="records.phone || coalesce(' / ' || nullif(records.mobile, records.phone), '')"
     ) }},
     {{ flag(
         'ent_021',
         applies=is_alive ~ ' and records.email is not null',
-        fails='not ' ~ is_valid_email('records.email'),
+        fails='not (records.is_valid_email and ' ~ is_usable_email('records.email') ~ ')',
         value='records.email'
     ) }},
     {{ flag(
@@ -267,9 +267,9 @@ left join exported on records.crm_source = exported.crm_source
 left join touches on records.lead_key = touches.record_key
 left join repetitions on records.lead_key = repetitions.lead_key
 left join dead_points as dead_phones
-    on {{ digits_of('coalesce(records.mobile, records.phone)') }} = dead_phones.contact_point
+    on coalesce(records.mobile_e164, records.phone_e164) = dead_phones.contact_point
 left join dead_points as dead_emails
-    on {{ folded('records.email') }} = dead_emails.contact_point
+    on records.email_normalised = dead_emails.contact_point
 left join places on {{ same_place('records', 'places') }}
 left join activity_sources on records.crm_source = activity_sources.crm_source
 left join responses on records.source_channel_group = responses.source_channel

@@ -101,7 +101,9 @@ def test_critical_failures_and_critical_rules_that_crashed_stop_the_night(
         sample_keys=("a", "b"),
         message="ENT-001 accounts: 1 of 10 fail",
     )
-    check = to_check_result(result, asset=AssetKey("int_dq__accounts_flags"))
+    page = Path("published/data_docs/records/int_dq__accounts_flags.html")
+    check = to_check_result(result, asset=AssetKey("int_dq__accounts_flags"), page=page)
+    assert check.metadata["data_docs"].value == str(page)
     assert (not check.passed and check.severity is AssetCheckSeverity.ERROR) is stops
     assert check.passed is (status in {"PASS", "NOT_APPLICABLE"})
 

@@ -246,3 +246,111 @@ def test_a_publication_cut_off_anywhere_leaves_a_whole_one(
     assert values(published / "kefen.duckdb") == ["second"] * 3
     assert values(published / "current" / "customers.parquet") == ["second"] * 3
     assert not list(published.rglob(".publishing-*"))
+
+
+def write_page(text: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / "records").mkdir(parents=True)
+        (folder / "index.html").write_text(text)
+        (folder / "records" / "page.html").write_text(text)
+
+    return write
+
+
+def test_folders_are_swapped_in_with_the_tables_of_their_run(settings: Settings) -> None:
+    published = settings.published_dir
+    for run_id in ("r1", "r2", "r3"):
+        publish(settings, run_id=run_id, folders={"data_docs": write_page(run_id)})
+
+        assert (published / "data_docs" / "index.html").read_text() == run_id
+        assert (published / "data_docs" / "records" / "page.html").read_text() == run_id
+    # Old ones go with their run.
+    assert sorted(path.name for path in (published / "runs").iterdir()) == ["r2", "r3"]
+    assert (published / "runs" / "r2" / "data_docs" / "index.html").read_text() == "r2"
+    assert not list(published.rglob(".publishing-*"))
+
+
+def test_a_folder_that_was_not_filled_is_not_there(settings: Settings) -> None:
+    link = settings.published_dir / "data_docs"
+    publish(settings, run_id="r1", folders={"data_docs": lambda _: None})
+    assert not link.is_symlink()
+    publish(settings, run_id="r2", folders={"data_docs": write_page("r2")})
+    assert link.is_dir()
+    # Docs of another night would be taken for this one's.
+    publish(settings, run_id="r3", folders={"data_docs": lambda _: None})
+    assert not link.is_symlink()
+
+
+def test_an_older_date_writes_no_folders(settings: Settings) -> None:
+    publish(settings, run_id="r1", folders={"data_docs": write_page("r1")})
+    before = state(settings.published_dir)
+
+    publish(
+        settings, run_id="r2", replace_current=False, folders={"data_docs": write_page("older")}
+    )
+
+    after = state(settings.published_dir)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {"runs/r2/customers.parquet", "runs/r2/nobody.parquet"}
+
+
+def test_a_folder_that_cannot_be_filled_leaves_everything(settings: Settings) -> None:
+    publish(settings, run_id="r1", folders={"data_docs": write_page("r1")})
+    before = state(settings.published_dir)
+    fill(settings, "second")
+
+    def fail(folder: Path) -> None:
+        write_page("half")(folder)
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk"):
+        publish(settings, run_id="r2", folders={"data_docs": fail})
+    assert state(settings.published_dir) == before
+    publish(settings, run_id="r3", folders={"data_docs": write_page("r3")})
+    assert not list(settings.published_dir.rglob(".publishing-*"))
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "replace", "symlink"])
+def test_folders_cut_off_anywhere_are_whole(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    publish(settings, run_id="r1", folders={"data_docs": write_page("r1")})
+
+    class PowerCutError(BaseException):
+        pass
+
+    def stop(*_: object) -> None:
+        raise PowerCutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, stop)
+        with pytest.raises(PowerCutError):
+            publish(settings, run_id="r2", folders={"data_docs": write_page("r2")})
+
+    docs = settings.published_dir / "data_docs"
+    assert (docs / "index.html").read_text() == (docs / "records" / "page.html").read_text() == "r1"
+    publish(settings, run_id="r3", folders={"data_docs": write_page("r3")})
+    assert (docs / "index.html").read_text() == "r3"
+    assert not list(settings.published_dir.rglob(".publishing-*"))
+
+
+def test_folders_are_durable_before_they_are_seen(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    real_fsync, real_rename = os.fsync, os.rename
+
+    def fsync(descriptor: int) -> None:
+        calls.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real_fsync(descriptor)
+
+    def rename(source: object, target: object) -> None:
+        calls.append("rename")
+        real_rename(str(source), str(target))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", rename)
+    publish(settings, run_id="r1", folders={"data_docs": write_page("r1")})
+
+    before = calls[: calls.index("rename")]
+    assert {"index.html", "page.html", "records", "data_docs"} <= set(before)

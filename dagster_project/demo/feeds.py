@@ -200,7 +200,8 @@ def _write(
     with path.open("wb") as file:
         written = dirt.rows_with_repeats("feeds", kind, rows)
         for number, part in enumerate(chunks(written, RENDER_ROWS)):
-            columns = dirt.applied("feeds", kind, _columns(world, feed, part, day), part)
+            columns = _columns(world, feed, part, day)
+            columns = dirt.applied("feeds", kind, columns, rows=part, day=day)
             names = [column.field for column in columns]
             cells = [plain(column) for column in columns]
             if form == "parquet":
@@ -225,6 +226,11 @@ def record_ids(kind: str, rows: Ints) -> Strings:
     return join(f"{kind}-", padded(rows + 1, 9))
 
 
+def record_pick(topic: Ints) -> Ints:
+    """Draw how an event is assigned: below KNOWN_BY_RECORD by a record id."""
+    return topic % _KNOWLEDGE
+
+
 def _columns(world: World, feed: Events, rows: Ints, day: int) -> list[Column]:
     customer, in_zoho = feed.customer[rows], feed.in_zoho[rows]
     zoho_rows = np.where(in_zoho, customer, 0)
@@ -242,8 +248,8 @@ def _columns(world: World, feed: Events, rows: Ints, day: int) -> list[Column]:
     )
     # Of twenty, thirteen carry a record id, six an e-mail only, and one nothing but a phone.
     topic, at = feed.topic[rows], feed.at[rows]
-    by_record = topic % 20 < KNOWN_BY_RECORD
-    by_contact = ~by_record & (topic % 20 < KNOWN_AT_ALL)
+    by_record = record_pick(topic) < KNOWN_BY_RECORD
+    by_contact = ~by_record & (record_pick(topic) < KNOWN_AT_ALL)
     email = where(by_contact, emails(party), None)
     phone = mobiles(party, world.parties.abroad[party])
     start = [

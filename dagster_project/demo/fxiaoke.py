@@ -87,7 +87,8 @@ def _chunks_of(
     snapshot: Snapshot, kind: str, build: Build, rows: Ints, dirt: Dirt
 ) -> Iterator[list[Column]]:
     for part in chunks(rows, RENDER_ROWS):
-        yield dirt.applied("fxiaoke", kind, build(snapshot, part), part)
+        columns = build(snapshot, part)
+        yield dirt.applied("fxiaoke", kind, columns, rows=part, day=snapshot.day)
 
 
 def _write_workbooks(folder: Path, stem: str, title: str, content: Iterator[list[Column]]) -> None:
@@ -204,6 +205,7 @@ def _person(field: str, label: str, api: str, owners: Ints) -> Column:
         kind="person",
         values=take(codes, owners),
         names=take(names, owners),
+        codes=dict(zip(names, codes, strict=True)),
     )
 
 

@@ -109,8 +109,11 @@ def _write_module(
     rows = dirt.rows_with_repeats("zoho", kind, rows)
     for number, part in enumerate(chunks(rows, ROWS_PER_FILE), 1):
         rendered = (
-            csv_lines(_cells(dirt.applied("zoho", kind, build(snapshot, some), some))[1])
+            csv_lines(_cells(columns)[1])
             for some in chunks(part, RENDER_ROWS)
+            for columns in [
+                dirt.applied("zoho", kind, build(snapshot, some), rows=some, day=snapshot.day)
+            ]
         )
         labels, _ = _cells(build(snapshot, part[:0]))
         backup.write(f"{stem}_{number:03d}.csv", chain([csv_header(labels)], rendered))

@@ -118,7 +118,7 @@ class Garden:
         for defect in defects:
             quota = max(each, defect.least)
             if defect.structural:
-                most = max(int(len(rows) * STRUCTURAL_SHARE), len(rows) >= _STRUCTURAL_FROM)
+                most = max(int(len(rows) * STRUCTURAL_SHARE), int(len(rows) >= _STRUCTURAL_FROM))
                 quota = min(quota, most)
             elif defect.rule_id == "ENT-046":
                 quota = max(quota, 2)

@@ -25,6 +25,7 @@ _CALLED_DAYS: Final = 20
 _SLOW_DAYS: Final = 190
 _FORGOTTEN_DAYS: Final = (45, 120)
 _MANY: Final = 20
+_SOLD: Final = 30
 _ONE_TIER: Final = 16
 _NEED_CONTACTS: Final = 3
 _OPEN_DAYS: Final = (4, 60)
@@ -143,6 +144,9 @@ def _inflate_prices(garden: Garden, crm: Crm) -> Crm:
     many = lines.quantity[orders.first_line[single]] >= _MANY
     fit = single[many & orders.counted[single] & (orders.rate[single] == PAR)]
     fit = fit[orders.at[fit] < (garden.world.last_day + 1) * DAY]
+    # A price is odd only beside many others of its product.
+    sold = np.bincount(lines.product[: orders.first_line[len(garden.last.orders)]], minlength=128)
+    fit = fit[sold[lines.product[orders.first_line[fit]]] >= _SOLD]
     chosen = garden.choose("orders", fit, garden.few(len(orders.at), 100, least=1))
     if not len(chosen):
         return crm
@@ -299,6 +303,7 @@ def _lose_needs(garden: Garden, crm: Crm, busy: Bools) -> Crm:
         return crm
     said = np.flatnonzero(np.isin(table.customer, chosen))
     plain: list[str | int | None] = ["电话沟通"] * len(said)
+    garden.take(garden.calls, said)
     kinds = (0, 1, 2) if garden.is_zoho else (None,)
     for kind in kinds:
         mine = said if kind is None else said[table.kind[said] == kind]

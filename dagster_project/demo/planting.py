@@ -77,6 +77,8 @@ def _accounts(garden: Garden) -> tuple[Ints, list[Defect]]:
     domestic = parties.abroad[party] < 0
     own = table.merged_into[rows] < 0
     coded = rows[company & domestic & own]
+    # The others have no credit code, and some no city: one more gap would make them poor.
+    rich = domestic & own
     landline = rows[company & domestic]
     pooled = fxiaoke.is_pooled(party)
     old = rows[table.created[rows] < (garden.world.last_day - 300) * DAY]
@@ -86,24 +88,25 @@ def _accounts(garden: Garden) -> tuple[Ints, list[Defect]]:
     never = rows[(orders == 0) & ~won[rows] & own]
     size = ("employees", "annual_revenue") if garden.is_zoho else ("employees", "company_size")
     place = ("province", "city")
+    unlisted = "Unlisted" if garden.is_zoho else "未列明类"
     status, existing = ("account_type", "Customer") if garden.is_zoho else ("status", "已成交")
     poor = ("website", "credit_code", "source_channel", "industry", *place, *size)
     thin = ("ENT-002", "ENT-004", "ENT-005", "ENT-006", "ENT-011")
     defects = [
         Defect("ENT-001", ("name",), rows, blank),
-        Defect("ENT-002", ("phone", "email"), rows, blank),
-        Defect("ENT-003", (garden.owner,), rows[~pooled | garden.is_zoho], blank),
-        Defect("ENT-004", ("source_channel",), rows, blank),
-        Defect("ENT-005", ("industry",), rows[company], blank),
-        Defect("ENT-006", place, rows[domestic], blank),
-        Defect("ENT-011", size, rows[company], blank),
+        Defect("ENT-002", ("phone", "email"), rows[rich], blank),
+        Defect("ENT-003", (garden.owner,), rows[rich & (~pooled | garden.is_zoho)], blank),
+        Defect("ENT-004", ("source_channel",), rows[rich], blank),
+        Defect("ENT-005", ("industry",), coded, blank),
+        Defect("ENT-006", place, rows[rich], blank),
+        Defect("ENT-011", size, coded, blank),
         Defect("ENT-013", ("phone", "email", *poor), coded, blank, also=thin),
         Defect("ENT-020", ("phone",), rows, numbered(_BAD_PHONES)),
         Defect("ENT-021", ("email",), rows, numbered(_BAD_EMAILS)),
         Defect("ENT-022", ("credit_code",), coded, lambda r: _bad_codes(garden, r)),
         Defect("ENT-023", ("name",), rows, lambda r: _marked_names(garden, r)),
         Defect("ENT-024", ("name",), rows[company], lambda r: _bare_names(garden, r)),
-        Defect("ENT-027", ("industry",), rows[company], cycle(["Unlisted", "未列明类"])),
+        Defect("ENT-027", ("industry",), rows[company], cycle([unlisted])),
         Defect("ENT-028", ("city",), rows[domestic], lambda r: _other_cities(garden, r)),
         Defect("ENT-029", ("website",), rows[company], cycle(_NO_SITES)),
         Defect("ENT-044", ("phone",), landline, lambda r: _far_phones(garden, r)),
@@ -118,11 +121,11 @@ def _accounts(garden: Garden) -> tuple[Ints, list[Defect]]:
         alone = rows[~company]
         sizes = lambda r: _wrong_sizes(garden, r)  # noqa: E731
         defects += [
-            Defect("ENT-012", ("birth_date",), alone, blank),
-            Defect("ENT-012", ("occupation",), alone, blank),
+            Defect("ENT-012", ("birth_date",), rows[~company & rich], blank),
+            Defect("ENT-012", ("occupation",), rows[~company & rich], blank),
             Defect("ENT-027", ("level",), rows, cycle(["特级客户"])),
             Defect("ENT-042", ("birth_date",), alone, cycle(_bad_birthdays(garden))),
-            Defect("ENT-045", ("company_size",), rows[company], sizes),
+            Defect("ENT-045", ("company_size",), rows[company], sizes, least=2),
         ]
     return rows, defects
 

@@ -4,7 +4,7 @@ What belongs here: rendering, vectorised with Arrow so that ten million rows tak
 What does not: what the columns are (zoho, fxiaoke, feeds) or where files go (archives).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final, Literal, TypeAlias
@@ -52,6 +52,7 @@ class Column:
     label: header in the CRM's own export; api: key in its API.
     values: text, or integers for date (days since 1970), datetime (local seconds since 1970)
     and money (cents). names: label of a lookup or select, beside its id or option in values.
+    codes: the code of each name, where a planted name changes its code as well.
     """
 
     field: str
@@ -60,14 +61,16 @@ class Column:
     kind: Kind = "text"
     values: Any
     names: Any = None
+    codes: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Defects:
-    """Values that replace those of some rows of one field; rows ascending."""
+    """Values that replace those of some rows of one field from a day on; rows ascending."""
 
     rows: Ints
     values: tuple[str | int | None, ...]
+    since_day: int = 0
 
 
 def epoch_day(day: date) -> int:
@@ -165,7 +168,11 @@ def with_defects(column: Column, rows: Ints, defects: Defects) -> Column:
     if not hit.any():
         return column
     planted = [defects.values[i] for i in at[hit]]
-    if column.kind in ("date", "datetime"):
+    is_date = column.kind in ("date", "datetime")
+    if is_date and any(isinstance(value, str) for value in planted):
+        # No date at all: the column is spelled out.
+        column = replace(column, kind="text", values=plain(column))
+    elif is_date:
         numbers = column.values.copy()
         numbers[hit] = [NONE if value is None else value for value in planted]
         return replace(column, values=numbers)
@@ -177,7 +184,11 @@ def with_defects(column: Column, rows: Ints, defects: Defects) -> Column:
             column, kind="number" if column.kind == "money" else column.kind, values=values
         )
     names = column.names
-    if column.kind == "select":
+    if column.codes is not None:
+        codes = text_of(value and column.codes[str(value)] for value in planted)
+        values = pc.replace_with_mask(column.values, pa.array(hit), codes)
+        names = pc.replace_with_mask(names, pa.array(hit), text)
+    elif column.kind == "select":
         names = pc.replace_with_mask(names, pa.array(hit), text)
     else:
         blank = hit.copy()

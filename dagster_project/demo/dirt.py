@@ -16,10 +16,15 @@ Value = str | int | None
 
 @dataclass(frozen=True)
 class Planted:
-    """One planted defect, as a test would look for it."""
+    """One planted defect, as a test would look for it.
+
+    entity: what the rule judges. The id of one of its customers is that of the account, or of the
+    contact of a person in Zoho.
+    """
 
     rule_id: str
     source: str
+    entity: str
     kind: str
     record_id: str
     field: str
@@ -30,19 +35,22 @@ class Planted:
 class Dirt:
     """All defects of a world: what to write instead, which rows to write twice, and the list."""
 
-    replaced: dict[tuple[str, str, str], Defects] = field(default_factory=dict)
+    replaced: dict[tuple[str, str, str], list[Defects]] = field(default_factory=dict)
     repeated: dict[tuple[str, str], Ints] = field(default_factory=dict)
     planted: list[Planted] = field(default_factory=list)
 
     def applied(
-        self, source: str, kind: str, columns: Sequence[Column], rows: Ints
+        self, source: str, kind: str, columns: Sequence[Column], *, rows: Ints, day: int
     ) -> list[Column]:
         """Put the planted values of a chunk in place."""
-        found = (self.replaced.get((source, kind, column.field)) for column in columns)
-        return [
-            with_defects(column, rows, defects) if defects else column
-            for column, defects in zip(columns, found, strict=True)
-        ]
+        spoilt = []
+        for column in columns:
+            now = column
+            for defects in self.replaced.get((source, kind, column.field), ()):
+                if day >= defects.since_day:
+                    now = with_defects(now, rows, defects)
+            spoilt.append(now)
+        return spoilt
 
     def rows_with_repeats(self, source: str, kind: str, rows: Ints) -> Ints:
         """Repeat the rows that are to be written twice."""

@@ -77,7 +77,7 @@ def write_demo_exports(
     )
     world = build_world(size)
     feeds = draw_feeds(world, activities_per_customer=activities_per_customer)
-    world, defects = plant(world, feeds, dirt)
+    world, feeds, defects = plant(world, feeds, dirt)
     for night in range(nights):
         export_date = last_date - timedelta(days=nights - 1 - night)
         say(f"writing {export_date}")
@@ -184,7 +184,7 @@ def _write_truth(out: Path, truth: DemoTruth) -> None:
     (out / "truth.json").write_text(text + "\n", encoding="utf-8")
     _write_rows(
         out / "planted.csv",
-        ["rule_id", "source", "kind", "record_id", "field", "value"],
+        ["rule_id", "source", "entity", "kind", "record_id", "field", "value"],
         (tuple(vars(row).values()) for row in truth.planted),
     )
     _write_rows(out / "overlaps.csv", ["zoho_id", "fxiaoke_id"], truth.overlaps)

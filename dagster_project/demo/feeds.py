@@ -4,7 +4,7 @@ What belongs here: the events and their files, with the contract's own column na
 What does not: CRM records.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -39,11 +39,16 @@ from dagster_project.demo.columns import (
 )
 from dagster_project.demo.dirt import Dirt
 from dagster_project.demo.people import emails, mobiles
+from dagster_project.demo.snapshot import delivery_days
 from dagster_project.demo.world import LEFT_OWNER, OWNERS_PER_CRM, World, stream, usd_rates
 
 FileForm = Literal["csv", "jsonl", "parquet"]
 KNOWN_BY_RECORD: Final = 13
 KNOWN_AT_ALL: Final = 19
+_KNOWLEDGE: Final = 20
+ASKED_DAYS: Final = 95
+_TALKS: Final = ("call_logs", "store_visits", "web_sessions")
+_WEB_EVENTS: Final = ("visit", "visit", "form_submit", "visit", "add_to_cart")
 _KINDS: Final[dict[str, tuple[FileForm, float]]] = {
     # File form, and mean number of events per customer over the history.
     "web_sessions": ("parquet", 2.0),
@@ -67,12 +72,24 @@ class Events:
     closed: Ints
     topic: Ints
 
+    def kept(self, keep: Bools | Ints) -> "Events":
+        """Pick rows."""
+        arrays = {n: v[keep] for n, v in vars(self).items() if n != "kind"}
+        return Events(kind=self.kind, **arrays)
+
+    def with_rows(self, more: "Events") -> "Events":
+        """Put more rows in, by time."""
+        pairs = ((n, v, vars(more)[n]) for n, v in vars(self).items() if n != "kind")
+        both = {name: np.concatenate([here, there]) for name, here, there in pairs}
+        order = np.lexsort((both["in_zoho"], both["customer"], both["at"]))
+        return Events(kind=self.kind, **{name: v[order] for name, v in both.items()})
+
 
 def draw_feeds(world: World, *, activities_per_customer: float) -> tuple[Events, ...]:
     """All events of the history, per kind."""
     if activities_per_customer <= 0:
         return ()
-    drawn = []
+    drawn: list[Events] = []
     for kind, (_, mean) in _KINDS.items():
         rng = stream(world.seed, kind)
         sides, rows, since = [], [], []
@@ -86,17 +103,70 @@ def draw_feeds(world: World, *, activities_per_customer: float) -> tuple[Events,
         horizon = (world.last_day + 1) * DAY
         at = start + (rng.random(len(customer)) * (horizon - start)).astype(np.int64)
         order = np.lexsort((customer, at))
-        drawn.append(
-            Events(
-                kind=kind,
-                in_zoho=np.concatenate(sides)[order],
-                customer=customer[order],
-                at=at[order],
-                closed=at[order] + (rng.uniform(0.05, 1.9, len(order)) * DAY).astype(np.int64),
-                topic=rng.integers(0, 2**16, len(order)),
-            )
+        events = Events(
+            kind=kind,
+            in_zoho=np.concatenate(sides)[order],
+            customer=customer[order],
+            at=at[order],
+            closed=at[order] + (rng.uniform(0.05, 1.9, len(order)) * DAY).astype(np.int64),
+            topic=rng.integers(0, 2**16, len(order)),
         )
+        if kind == "surveys":
+            events = _with_answers(world, events, rng)
+        drawn.append(_seldom(world, events))
     return tuple(drawn)
+
+
+def _with_answers(world: World, events: Events, rng: np.random.Generator) -> Events:
+    """Ask after every delivery of the last months: it is answered within 30 days."""
+    delivered = delivery_days(world.fxiaoke, np.arange(len(world.fxiaoke.orders.at)))
+    order = np.flatnonzero(delivered >= world.first_night - ASKED_DAYS)
+    at = delivered[order] * DAY + (rng.uniform(2, 25, len(order)) * DAY).astype(np.int64)
+    topic = rng.integers(0, 2**16, len(order))
+    keep = at < (world.last_day + 1) * DAY
+    topic = topic // _KNOWLEDGE * _KNOWLEDGE + topic % KNOWN_BY_RECORD
+    added = Events(
+        kind=events.kind,
+        in_zoho=np.zeros(int(keep.sum()), dtype=np.bool_),
+        customer=world.fxiaoke.orders.customer[order][keep],
+        at=at[keep],
+        closed=at[keep],
+        topic=topic[keep],
+    )
+    return events.with_rows(added)
+
+
+def _seldom(world: World, events: Events) -> Events:
+    """Leave out most talks outside the CRM: the need is written down in it after every other one.
+
+    A customer has one such call, visit and form at most, and one of them only in the last weeks.
+    """
+    forms = events.kind == "web_sessions"
+    if events.kind not in _TALKS:
+        return events
+    sent = _is_form(events.topic) if forms else np.ones(len(events.at), dtype=np.bool_)
+    zoho_row = np.where(events.in_zoho, events.customer, 0)
+    other_row = np.where(events.in_zoho, 0, events.customer)
+    party = np.where(
+        events.in_zoho,
+        world.zoho.customers.party[zoho_row],
+        world.fxiaoke.customers.party[other_row],
+    )
+    _, first = np.unique(np.where(sent, party, -1 - np.arange(len(party))), return_index=True)
+    once = np.zeros(len(party), dtype=np.bool_)
+    once[first] = True
+    since = np.where(
+        events.in_zoho,
+        world.zoho.customers.created[zoho_row],
+        world.fxiaoke.customers.created[other_row],
+    )
+    late = events.at >= (world.first_night - 14) * DAY
+    once &= ~late | (party % len(_TALKS) == _TALKS.index(events.kind))
+    once &= events.at >= since + 12 * DAY
+    if forms:
+        # A form becomes a visit of the page.
+        return replace(events, topic=np.where(sent & ~once, events.topic ^ 64, events.topic))
+    return events.kept(once)
 
 
 def write_feeds(
@@ -130,7 +200,8 @@ def _write(
     with path.open("wb") as file:
         written = dirt.rows_with_repeats("feeds", kind, rows)
         for number, part in enumerate(chunks(written, RENDER_ROWS)):
-            columns = dirt.applied("feeds", kind, _columns(world, feed, part, day), part)
+            columns = _columns(world, feed, part, day)
+            columns = dirt.applied("feeds", kind, columns, rows=part, day=day)
             names = [column.field for column in columns]
             cells = [plain(column) for column in columns]
             if form == "parquet":
@@ -155,6 +226,11 @@ def record_ids(kind: str, rows: Ints) -> Strings:
     return join(f"{kind}-", padded(rows + 1, 9))
 
 
+def record_pick(topic: Ints) -> Ints:
+    """Draw how an event is assigned: below KNOWN_BY_RECORD by a record id."""
+    return topic % _KNOWLEDGE
+
+
 def _columns(world: World, feed: Events, rows: Ints, day: int) -> list[Column]:
     customer, in_zoho = feed.customer[rows], feed.in_zoho[rows]
     zoho_rows = np.where(in_zoho, customer, 0)
@@ -172,8 +248,8 @@ def _columns(world: World, feed: Events, rows: Ints, day: int) -> list[Column]:
     )
     # Of twenty, thirteen carry a record id, six an e-mail only, and one nothing but a phone.
     topic, at = feed.topic[rows], feed.at[rows]
-    by_record = topic % 20 < KNOWN_BY_RECORD
-    by_contact = ~by_record & (topic % 20 < KNOWN_AT_ALL)
+    by_record = record_pick(topic) < KNOWN_BY_RECORD
+    by_contact = ~by_record & (record_pick(topic) < KNOWN_AT_ALL)
     email = where(by_contact, emails(party), None)
     phone = mobiles(party, world.parties.abroad[party])
     start = [
@@ -204,10 +280,15 @@ def _moment(field: str, values: Ints) -> Column:
     return Column(field=field, label=field, kind="datetime", values=values)
 
 
+def _is_form(topic: Ints) -> Bools:
+    is_form: Bools = np.equal(topic // 64 % len(_WEB_EVENTS), _WEB_EVENTS.index("form_submit"))
+    return is_form
+
+
 def _web_sessions(e: _Event) -> list[Column]:
     campaign = np.where(e.topic % 5 == 0, e.topic % len(words.CAMPAIGNS), NONE)
     page = e.topic // 8 % len(words.PAGES)
-    event = take(("visit", "visit", "form_submit", "visit", "add_to_cart"), e.topic // 64 % 5)
+    event = take(_WEB_EVENTS, e.topic // 64 % len(_WEB_EVENTS))
     return [
         _text("email", e.email),
         _moment("started_at", e.at),

@@ -36,7 +36,7 @@ from dagster_project.demo.columns import (
 )
 from dagster_project.demo.dirt import Dirt
 from dagster_project.demo.people import credit_codes, emails, landlines, mobiles, websites
-from dagster_project.demo.snapshot import Snapshot, order_status_since
+from dagster_project.demo.snapshot import Snapshot, delivery_days, order_status_since
 from dagster_project.demo.world import OWNERS_PER_CRM, account_numbers
 
 Form = Literal["xlsx", "jsonl"]
@@ -87,7 +87,8 @@ def _chunks_of(
     snapshot: Snapshot, kind: str, build: Build, rows: Ints, dirt: Dirt
 ) -> Iterator[list[Column]]:
     for part in chunks(rows, RENDER_ROWS):
-        yield dirt.applied("fxiaoke", kind, build(snapshot, part), part)
+        columns = build(snapshot, part)
+        yield dirt.applied("fxiaoke", kind, columns, rows=part, day=snapshot.day)
 
 
 def _write_workbooks(folder: Path, stem: str, title: str, content: Iterator[list[Column]]) -> None:
@@ -204,6 +205,7 @@ def _person(field: str, label: str, api: str, owners: Ints) -> Column:
         kind="person",
         values=take(codes, owners),
         names=take(names, owners),
+        codes=dict(zip(names, codes, strict=True)),
     )
 
 
@@ -252,6 +254,9 @@ def _accounts(snapshot: Snapshot, rows: Ints) -> list[Column]:
     street = join(
         take(words.STREETS, number % len(words.STREETS)), integers(number % 998 + 1), "号"
     )
+    from_size = np.array([least for least, _ in words.SIZE_TEXTS])
+    ranges = np.searchsorted(from_size, parties.employees[party], side="right") - 1
+    size = take([text for _, text in words.SIZE_TEXTS], np.where(company, ranges, NONE))
     code = where(~company | foreign | merged, None, credit_codes(party, city))
     return [
         _id("accounts", rows),
@@ -328,6 +333,7 @@ def _accounts(snapshot: Snapshot, rows: Ints) -> list[Column]:
             "employee_number__c",
             where(company, integers(parties.employees[party]), None),
         ),
+        _select("company_size", "人员规模", "company_size__c", size),
         _day(
             "birth_date", "生日", "birthday__c", np.where(company, NONE, parties.birth_day[party])
         ),
@@ -384,7 +390,7 @@ def _leads(snapshot: Snapshot, rows: Ints) -> list[Column]:
     stage = where(snapshot.before(table.qualified[rows]), "MQL", "跟进中")
     changes = (table.created, table.contacted, table.qualified, table.closed)
     modified = np.maximum.reduce([snapshot.known(change[rows]) for change in changes])
-    owner = np.where(own, snapshot.owner[safe], table.owner[rows])
+    owner = snapshot.lead_owner(rows)
     next_day = np.where(over, NONE, snapshot.follow_up_day(rows) * DAY + 36000)
     now = np.where(done, customer, NONE)
     cities = words.CITIES
@@ -435,7 +441,7 @@ def _leads(snapshot: Snapshot, rows: Ints) -> list[Column]:
             "last_activity_at",
             "最后跟进时间",
             "last_follow_time",
-            snapshot.known(table.contacted[rows]),
+            np.maximum(snapshot.known(table.contacted[rows]), snapshot.last_touch[rows]),
         ),
         _moment("next_follow_at", "下次跟进时间", "next_followed_time", next_day),
         _moment("assigned_at", "分配时间", "assigned_time", table.created[rows]),
@@ -582,7 +588,7 @@ def _orders(snapshot: Snapshot, rows: Ints) -> list[Column]:
         _select(
             "logistics_status", "发货状态", "logistics_status", where(shipped, "已收货", "待发货")
         ),
-        _day("delivery_date", "交货日期", "delivery_date", at // DAY + 5),
+        _day("delivery_date", "交货日期", "delivery_date", delivery_days(crm, rows)),
         _select("status", "订单状态", "order_status", status),
         _select(
             "channel",
@@ -688,17 +694,28 @@ def _refunds(snapshot: Snapshot, rows: Ints) -> list[Column]:
 def _records(snapshot: Snapshot, rows: Ints) -> list[Column]:
     table = snapshot.crm.activities
     at, topic, customer = table.at[rows], table.topic[rows], table.customer[rows]
-    ids, names = _customer(snapshot, customer)
-    related = join('[{"describe_api_name":"AccountObj","id":"', ids, '","name":"', names, '"}]')
+    ids, names = _customer(snapshot, np.maximum(customer, 0))
+    lead = table.lead[rows]
+    with_lead = lead >= 0
+    ids = where(with_lead, record_ids("leads", lead), ids)
+    names = where(with_lead, take(snapshot.crm.leads.names, lead), names)
+    thing = where(with_lead, "LeadsObj", "AccountObj")
+    related = join('[{"describe_api_name":"', thing, '","id":"', ids, '","name":"', names, '"}]')
     scenario = take(("客户跟进", "售后回访"), topic % 2)
     which = topic % len(words.MANNERS)
+    # What was said names a need, as there is no object for notes.
+    said = take(words.NOTES, topic // 64 % len(words.NOTES))
+    content = join(take(words.FOLLOW_UPS, which), "。", said)
+    by_phone = np.asarray(words.MANNERS)[which] == "电话"
+    answer = where(table.seconds[rows] > 0, "已接通", "未接通")
     return [
         _id("activities", rows),
-        _text("content", "跟进内容", "active_record_content", take(words.FOLLOW_UPS, which)),
+        _text("content", "跟进内容", "active_record_content", content),
         _select("manner", "跟进类型", "active_record_type", take(words.MANNERS, which)),
         _select("purpose", "互动场景", "interactive_scenario", scenario),
+        _select("result", "跟进结果", "interactive_result__c", where(by_phone, answer, None)),
         _text("related_objects", "关联业务数据", "related_object_data", related),
-        *_tail(at, at, snapshot.crm.customers.owner_at(at, customer)),
+        *_tail(at, at, snapshot.activity_owner(rows)),
     ]
 
 

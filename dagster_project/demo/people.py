@@ -132,15 +132,20 @@ def mobiles(numbers: Ints, abroad: Ints) -> Strings:
     )
     if not (abroad >= 0).any():
         return chinese
+    local = np.zeros(len(numbers), dtype=np.int64)
+    for row, place in enumerate(words.ABROAD):
+        local = np.where(abroad == row, place.first + _spread(numbers, place.numbers), local)
     prefixes = [place.phone for place in words.ABROAD]
-    foreign = join(take(prefixes, np.maximum(abroad, 0)), padded(numbers % 10_000, 4))
+    foreign = join(take(prefixes, np.maximum(abroad, 0)), integers(local))
     return where(abroad >= 0, foreign, chinese)
 
 
 def landlines(numbers: Ints, city: Ints) -> Strings:
-    """Make a landline with the area code of the city: 0755-82345678."""
+    """Make a landline with the area code of the city: 0755-82345678, 0535-6234567."""
     codes = [place.area_code for place in words.CITIES]
-    digits = 20_000_000 + _spread(numbers, 60_000_000, 7_368_787)
+    short = np.array([code in words.SHORT_AREA_CODES for code in codes])[city]
+    long_digits = 20_000_000 + _spread(numbers, 60_000_000, 7_368_787)
+    digits = np.where(short, 2_000_000 + _spread(numbers, 6_000_000, 7_368_787), long_digits)
     return join(take(codes, city), "-", integers(digits))
 
 

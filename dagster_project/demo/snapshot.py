@@ -5,11 +5,14 @@ What belongs here: facts up to a moment, derived from the world. What does not: 
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
 from dagster_project.demo.columns import DAY, NEVER, NONE, Bools, Ints
 from dagster_project.demo.world import LEFT_OWNER, Crm, World
+
+DELIVERY_DAYS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,28 @@ class Snapshot:
     def last_contact(self) -> Ints:
         """Time of each customer record's last activity, or NONE."""
         table = self.crm.activities
-        rows = self.activities
+        rows = self.activities[table.customer[self.activities] >= 0]
         return _last(self.winner[table.customer[rows]], table.at[rows], len(self.winner))
+
+    @cached_property
+    def last_touch(self) -> Ints:
+        """Time of each lead's last activity, or NONE."""
+        table = self.crm.activities
+        rows = self.activities[table.lead[self.activities] >= 0]
+        return _last(table.lead[rows], table.at[rows], len(self.crm.leads.created))
+
+    def lead_owner(self, rows: Ints) -> Ints:
+        """Find the owner of each lead: that of the customer it becomes, or its own."""
+        table = self.crm.leads
+        customer = table.customer[rows]
+        return np.where(customer >= 0, self.owner[np.maximum(customer, 0)], table.owner[rows])
+
+    def activity_owner(self, rows: Ints) -> Ints:
+        """Find who made each activity."""
+        table = self.crm.activities
+        customer, lead = table.customer[rows], table.lead[rows]
+        theirs = self.crm.customers.owner_at(table.at[rows], np.maximum(customer, 0))
+        return np.where(lead >= 0, self.lead_owner(np.maximum(lead, 0)), theirs)
 
     def deal_stage(self, rows: Ints) -> tuple[Ints, Bools]:
         """Find the stage each deal is in (or was last in), and whether it is closed."""
@@ -145,3 +168,10 @@ def order_status_since(crm: Crm, rows: Ints) -> tuple[Ints, Ints]:
     later = orders.at[rows] + (2 + rows % 5) * DAY
     counted = orders.counted[rows]
     return np.where(counted, later, NEVER), np.where(counted, NEVER, later)
+
+
+def delivery_days(crm: Crm, rows: Ints) -> Ints:
+    """When an order is to be delivered; none for drafts, and for a record that is merged later."""
+    orders = crm.orders
+    known = orders.counted[rows] & (crm.customers.merged_into[orders.customer[rows]] < 0)
+    return np.where(known, orders.at[rows] // DAY + DELIVERY_DAYS, NONE)

@@ -20,12 +20,14 @@ class City(NamedTuple):
 
 
 class Abroad(NamedTuple):
-    """A place outside China; phone is the start of a valid national number."""
+    """A place outside China; its valid numbers are phone + (first .. first + numbers - 1)."""
 
     country: str
     state: str
     city: str
     phone: str
+    first: int
+    numbers: int
 
 
 class Product(NamedTuple):
@@ -97,12 +99,12 @@ CITY_WEIGHTS: Final = (
     *(3, 1, 2, 1, 3, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1),
 )
 ABROAD: Final = (
-    Abroad("United States", "California", "San Francisco", "+141555501"),
-    Abroad("United States", "New York", "New York", "+121255501"),
-    Abroad("United Kingdom", "England", "London", "+442079460"),
-    Abroad("Singapore", "Singapore", "Singapore", "+65612345"),
-    Abroad("Germany", "Bavaria", "Munich", "+4989123456"),
-    Abroad("Australia", "New South Wales", "Sydney", "+61255500"),
+    Abroad("United States", "California", "San Francisco", "+1415", 2_000_000, 7_000_000),
+    Abroad("United States", "New York", "New York", "+1212", 2_000_000, 7_000_000),
+    Abroad("United Kingdom", "England", "London", "+4420", 70_000_000, 10_000_000),
+    Abroad("Singapore", "Singapore", "Singapore", "+65", 62_000_000, 6_000_000),
+    Abroad("Germany", "Bavaria", "Munich", "+4989", 20_000_000, 60_000_000),
+    Abroad("Australia", "New South Wales", "Sydney", "+612", 80_000_000, 10_000_000),
 )
 STREETS: Final = ("人民路", "解放路", "建设大道", "科技路", "中山路", "长江路", "创业街", "新华路")
 MOBILE_PREFIXES: Final = (
@@ -241,6 +243,8 @@ PRODUCTS: Final = (
     Product("P018", "六类网线", "基础设施", "箱", 330.0, 205.0),
     Product("P019", "礼品卡", "礼品", "张", 100.0, 88.0),
     Product("P020", "定制礼盒", "礼品", "盒", 188.0, 96.0),
+    # Cheaper than the smallest order, so that a price near the list always fits.
+    Product("P021", "便签本", "耗材", "本", 12.0, 5.0),
 )
 OWNERS: Final = (
     *(Owner("陈志远", "chen.zhiyuan"), Owner("刘晓燕", "liu.xiaoyan"), Owner("张海涛", "zhang.ht")),
@@ -267,7 +271,7 @@ NOTES: Final = (
     "希望和同行交流使用经验，愿意参加用户活动",
     "看重品牌，送礼用途，包装要有档次",
     "技术支持热线难打通，已转交服务部跟进",
-    "计划采购高端机型，预算充足",
+    "计划采购高端机型，预算充足，关注性价比",
 )
 FOLLOW_UPS: Final = (
     "电话沟通，确认近期采购计划",
@@ -279,7 +283,18 @@ FOLLOW_UPS: Final = (
 )
 MANNERS: Final = ("电话", "拜访", "微信", "邮件", "电话", "拜访")
 PURPOSES: Final = ("Prospecting", "Administrative", "Negotiation", "Demo", "Project", "Support")
-CALL_RESULTS: Final = ("Interested", "Requested more info", "Requested call back", "Not interested")
+CALL_RESULTS: Final = ("Interested", "Requested more info", "Requested new call", "Not interested")
+NEUTRAL_RESULT: Final = "Requested new call"
+NO_ANSWER: Final = "No response/Busy"
+SIZE_TEXTS: Final = (
+    # The smallest number of employees of each range; the ranges end where size classes begin.
+    *((0, "10人以下"), (10, "10-49人"), (20, "20-49人"), (50, "50-99人"), (100, "100-299人")),
+    *((300, "300-999人"), (1000, "1000-4999人"), (5000, "5000人以上")),
+)
+SHORT_AREA_CODES: Final = (
+    # Their local numbers have seven digits.
+    *("0535", "0816", "0717", "0312", "0592", "0351", "0771", "0931", "0991", "0471", "0951"),
+)
 REVIEWS: Final = (
     (5, "质量很好，发货快，会回购"),
     (5, "Great service and quick delivery"),

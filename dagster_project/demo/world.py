@@ -49,6 +49,14 @@ MOVED_SHARE: Final = 0.3
 ROUNDED_SHARE: Final = 0.2
 LINE_DISCOUNT_SHARE: Final = 0.3
 CALL, MEETING, TASK = 0, 1, 2
+TOUCH_DAYS: Final = 10
+FIRST_TOUCH_SECONDS: Final = 3 * 3600
+QUICK_DEAL_DAYS: Final = (3.0, 6.0)
+RECENT_DEAL_SHARE: Final = 0.2
+WON_AMOUNTS: Final = (500_00, 4500_00)
+SPLIT_FROM: Final = 200_00
+LINE_FROM: Final = 150_00
+MANNERS_TWO_WAY: Final = np.array([0, 1, 4, 5])
 UNCOUNTED_SHARE: Final = 0.03
 OWNERS_PER_CRM: Final = 8
 LEFT_OWNER: Final = 2
@@ -209,13 +217,24 @@ class Returns:
 
 @dataclass(frozen=True, kw_only=True)
 class Activities:
-    """Calls, meetings, visits and tasks with customers, by time."""
+    """Calls, meetings, visits and tasks by time, with a customer or (customer NONE) a lead."""
 
     customer: Ints
+    lead: Ints
     at: Ints
     kind: Ints
     seconds: Ints
     topic: Ints
+
+    def kept(self, keep: Bools | Ints) -> "Activities":
+        """Pick rows."""
+        return Activities(**{name: values[keep] for name, values in vars(self).items()})
+
+    def with_rows(self, more: "Activities") -> "Activities":
+        """Put more rows in, by time."""
+        both = {name: np.concatenate([v, vars(more)[name]]) for name, v in vars(self).items()}
+        order = np.lexsort((both["lead"], both["customer"], both["at"]))
+        return Activities(**{name: values[order] for name, values in both.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -369,7 +388,11 @@ def _draw_parties(
         buys, np.floor(first).astype(np.int64) * DAY + _office_time(rng, count), NEVER
     )
     # Known for some weeks before the first purchase; a prospect since its drawn day.
-    lead_time = np.where(buys, rng.uniform(0.5, 50.0, count), 0.0)
+    # Who buys on one of the nights came days before, so that no deal is in a stage for long.
+    lead_time = np.where(buys, rng.uniform(12.0, 50.0, count), 0.0)
+    first_night = size.last_day - size.nights + 1
+    late = buys & (first >= first_night)
+    lead_time = np.where(late, rng.uniform(2.0, 5.5, count), lead_time)
     known = np.floor(first - lead_time).astype(np.int64)
     created = known * DAY + _office_time(rng, count)
     created = np.minimum(created, np.where(buys, bought - 3600, NEVER))
@@ -411,6 +434,8 @@ def _draw_crm(name: CrmName, size: WorldSize, parties: Parties, purchases: Purch
         name, size, parties, (customers, orders, lead_of_customer, is_first)
     )
     orders = replace(orders, deal=order_deal)
+    activities = _draw_activities(name, size, customers, leads)
+    notes = _draw_sparse(name, size, customers, topic="notes", per_customer=0.3)
     return Crm(
         name=name,
         customers=customers,
@@ -423,8 +448,8 @@ def _draw_crm(name: CrmName, size: WorldSize, parties: Parties, purchases: Purch
         orders=orders,
         lines=lines,
         returns=_draw_returns(name, size, orders),
-        activities=_draw_activities(name, size, customers),
-        notes=_draw_sparse(name, size, customers, topic="notes", per_customer=0.3),
+        activities=activities,
+        notes=_with_needs(notes, activities) if name == "zoho" else notes,
         cases=_draw_sparse(name, size, customers, topic="cases", per_customer=0.05),
     )
 
@@ -480,6 +505,7 @@ def _draw_customers(
     handed = np.where(owner == LEFT_OWNER, left_day * DAY + 10 * 3600, handed)
     edited = created + (rng.uniform(1, 170, count) * DAY).astype(np.int64)
     names = parties.names.take(party)
+    others = company_names(party + 2 * len(parties), parties.city[party], parties.english[party])
     return (
         Customers(
             party=party,
@@ -490,7 +516,8 @@ def _draw_customers(
             owner=owner,
             owner_next=stays,
             owner_changed=handed,
-            names=where(is_loser, join(names, "分公司"), names),
+            # A second record has another name, or it would not have been made.
+            names=where(is_loser, others, names),
         ),
         row_of_party,
         loser_of_party,
@@ -559,10 +586,7 @@ def _draw_leads(
     )
     life = (rng.uniform(10, 45, len(created)) * DAY).astype(np.int64)
     closed = np.where(loose, created + life, closed)
-    contacted = created + (rng.uniform(0.02, 0.1, len(created)) * (closed - created)).astype(
-        np.int64
-    )
-    contacted = np.minimum(contacted, created + 3 * 3600)
+    contacted = created + rng.integers(600, FIRST_TOUCH_SECONDS - 600, len(created))
     qualified = created + (rng.uniform(0.4, 0.8, len(created)) * (closed - created)).astype(
         np.int64
     )
@@ -625,7 +649,7 @@ def _draw_orders(
     party, at, amount, is_first = purchases
     row_of_party, loser_of_party, known_since = rows
     # Some purchases are two orders on one day; some documents never become valid.
-    split = np.flatnonzero(rng.random(len(party)) < SPLIT_SHARE)
+    split = np.flatnonzero((rng.random(len(party)) < SPLIT_SHARE) & (amount >= SPLIT_FROM))
     part = amount[split] * rng.integers(20, 50, len(split)) // 100
     amount = amount.copy()
     amount[split] -= part
@@ -688,6 +712,7 @@ def _draw_lines(
     """Lines whose unit prices stay near the list and whose sum is about what is wanted."""
     wanted, rate = amounts
     count = 1 + rng.poisson(max(lines_per_order - 1, 0), len(wanted))
+    count = np.minimum(count, np.maximum(wanted * rate // PAR // LINE_FROM, 1))
     first_line = np.concatenate([[0], np.cumsum(count)])
     order = np.repeat(np.arange(len(wanted)), count)
     share = rng.uniform(0.5, 1.5, len(order))
@@ -696,7 +721,7 @@ def _draw_lines(
     listed = np.array([round(product.price * 100) for product in words.PRODUCTS])
     by_price = np.argsort(listed, kind="stable")
     in_base = target * (rate[order] / PAR)
-    affordable = np.maximum(np.searchsorted(listed[by_price], in_base * 1.2, side="right"), 1)
+    affordable = np.maximum(np.searchsorted(listed[by_price], in_base * 1.25, side="right"), 1)
     product = by_price[(rng.random(len(order)) * affordable).astype(np.int64)]
     quantity = np.maximum(np.rint(in_base / listed[product]).astype(np.int64), 1)
     price = np.maximum((target / quantity).astype(np.int64), 1)
@@ -734,19 +759,34 @@ def _draw_deals(
         company[buyer] & (draw < REPEAT_ORDER_DEAL_SHARE),
     )
     won &= own[buyer]
+    in_base = orders.total(np.arange(len(orders.at))) * orders.rate // PAR
+    won &= (in_base >= WON_AMOUNTS[0]) & (in_base <= WON_AMOUNTS[1])
     won_orders = np.flatnonzero(won)
     won_before = np.zeros(count, dtype=np.bool_)
     won_before[buyer[won & is_first]] = True
     others = np.repeat(np.arange(count), np.where(company & own, rng.poisson(0.6, count), 0))
     needs = np.flatnonzero(has_lead & ~won_before & own)
+    horizon = (size.last_day + 1) * DAY
+    settled = company & own & (customers.created < horizon - 7 * DAY)
+    recent = np.flatnonzero(settled & (rng.random(count) < RECENT_DEAL_SHARE))
+    others = np.concatenate([others, recent])
     customer = np.concatenate([buyer[won_orders], needs, others])
     order = np.concatenate([won_orders, np.full(len(needs) + len(others), NONE)])
     first = np.concatenate([is_first[won_orders], np.ones(len(needs)), np.zeros(len(others))]) > 0
     known_since = customers.created[customer]
-    length = (rng.uniform(15, 110, len(customer)) * DAY).astype(np.int64)
-    horizon = (size.last_day + 1) * DAY
     start = known_since + (rng.random(len(customer)) * (horizon - known_since)).astype(np.int64)
+    is_recent = np.arange(len(customer)) >= len(customer) - len(recent)
+    lately = (horizon - rng.uniform(0.2, QUICK_DEAL_DAYS[1], len(customer)) * DAY).astype(np.int64)
+    start = np.where(is_recent, lately, start)
     is_won = order >= 0
+    # What is open on one of the nights is quick, so that none is in a stage for longer than most
+    # of those that left it.
+    first_night = (size.last_day - size.nights + 1) * DAY
+    length = (rng.uniform(25, 110, len(customer)) * DAY).astype(np.int64)
+    quick = (rng.uniform(*QUICK_DEAL_DAYS, len(customer)) * DAY).astype(np.int64)
+    at_start = np.where(first, known_since + 120, start)
+    ends = np.where(is_won, orders.at[np.maximum(order, 0)], at_start + length)
+    length = np.where(ends >= first_night, quick, length)
     closed = np.where(is_won, orders.at[np.maximum(order, 0)] - 1800, 0)
     created = np.where(is_won, np.maximum(closed - length, known_since + 120), start)
     created = np.where(first & ~is_won | first & has_lead[customer], known_since + 120, created)
@@ -756,7 +796,8 @@ def _draw_deals(
     first, is_won = first[sort], is_won[sort]
     deals_count = len(customer)
     stages = len(words.ZOHO_STAGES if name == "zoho" else words.FXIAOKE_STAGES)
-    cuts = np.sort(rng.random((deals_count, stages - 1)), axis=1)
+    cuts = np.cumsum(rng.uniform(0.5, 1.5, (deals_count, stages)), axis=1)
+    cuts = (cuts / cuts[:, -1:])[:, :-1]
     entered = np.concatenate(
         [
             created[:, None],
@@ -770,7 +811,7 @@ def _draw_deals(
     amount = np.where(
         is_won,
         orders.total(np.maximum(order, 0)),
-        np.rint(rng.gamma(4.0, 500.0, deals_count) + 100).astype(np.int64) * 100,
+        np.rint(np.clip(rng.gamma(4.0, 500.0, deals_count), 600, 4000)).astype(np.int64) * 100,
     )
     dollars = pays_dollars(name, parties, customers.party[customer])
     amount = np.where(dollars & ~is_won, amount // 7, amount)
@@ -816,13 +857,15 @@ def _draw_returns(name: CrmName, size: WorldSize, orders: Orders) -> Returns:
     )
 
 
-def _draw_activities(name: CrmName, size: WorldSize, customers: Customers) -> Activities:
+def _draw_activities(
+    name: CrmName, size: WorldSize, customers: Customers, leads: Leads
+) -> Activities:
     """Past contacts at random, and one every ten days lately so that no revisit is overdue."""
     rng = stream(size.seed, f"{name} activities")
     count = len(customers.party)
     if size.activities_per_customer <= 0:
         nobody = np.zeros(0, dtype=np.int64)
-        return Activities(customer=nobody, at=nobody, kind=nobody, seconds=nobody, topic=nobody)
+        return Activities(**dict.fromkeys(_ACTIVITY_FIELDS, nobody))
     past = np.repeat(np.arange(count), rng.poisson(size.activities_per_customer, count))
     horizon = size.last_day + 1
     since = customers.created[past] // DAY
@@ -846,14 +889,49 @@ def _draw_activities(name: CrmName, size: WorldSize, customers: Customers) -> Ac
     seconds = np.where(missed, 0, seconds)
     keep = (at < horizon * DAY) & (at > customers.created[customer])
     keep &= at < customers.merged_at[customer]
-    order = np.lexsort((customer[keep], at[keep]))
-    return Activities(
-        customer=customer[keep][order],
-        at=at[keep][order],
-        kind=kind[keep][order],
-        seconds=seconds[keep][order],
-        topic=rng.integers(0, 2**16, len(order)),
+    topic = rng.integers(0, 2**16, len(customer))
+    heard = rng.choice(MANNERS_TWO_WAY, len(customer))
+    topic = np.where(is_recent, topic // TOPIC_STEP * TOPIC_STEP + heard, topic)
+    order = np.flatnonzero(keep)[np.lexsort((customer[keep], at[keep]))]
+    held = Activities(
+        customer=customer[order],
+        lead=np.full(len(order), NONE),
+        at=at[order],
+        kind=kind[order],
+        seconds=seconds[order],
+        topic=topic[order],
     )
+    return held.with_rows(_draw_touches(size, leads, rng))
+
+
+TOPIC_STEP: Final = len(words.MANNERS)
+_ACTIVITY_FIELDS: Final = ("customer", "lead", "at", "kind", "seconds", "topic")
+
+
+def _draw_touches(size: WorldSize, leads: Leads, rng: np.random.Generator) -> Activities:
+    """Calls to leads: within hours of their coming, and every ten days while they are open."""
+    longest = (leads.closed - leads.contacted).max(initial=0)
+    rounds = np.arange(min(int(longest // (TOUCH_DAYS * DAY)) + 1, 6))
+    at = leads.contacted[:, None] + rounds * TOUCH_DAYS * DAY
+    known = (at < leads.closed[:, None]) & (at < (size.last_day + 1) * DAY)
+    lead = np.nonzero(known)[0]
+    count = len(lead)
+    return Activities(
+        customer=np.full(count, NONE),
+        lead=lead,
+        at=at[known],
+        kind=np.full(count, CALL),
+        seconds=rng.integers(30, 900, count),
+        topic=rng.integers(0, 2**16, count) // TOPIC_STEP * TOPIC_STEP
+        + rng.choice(MANNERS_TWO_WAY, count),
+    )
+
+
+def _with_needs(notes: Activities, activities: Activities) -> Activities:
+    """Write down what the customer needs after each talk with it."""
+    talked = (activities.customer >= 0) & (activities.seconds > 0) & (activities.kind != TASK)
+    held = activities.kept(talked)
+    return notes.with_rows(replace(held, at=held.at + 600))
 
 
 def _draw_sparse(
@@ -871,6 +949,7 @@ def _draw_sparse(
     order = np.lexsort((customer, at))
     return Activities(
         customer=customer[order],
+        lead=np.full(len(order), NONE),
         at=at[order],
         kind=rng.integers(0, 5, len(order)),
         seconds=(rng.uniform(0.05, 1.9, len(order)) * DAY).astype(np.int64),

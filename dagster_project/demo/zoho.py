@@ -109,8 +109,11 @@ def _write_module(
     rows = dirt.rows_with_repeats("zoho", kind, rows)
     for number, part in enumerate(chunks(rows, ROWS_PER_FILE), 1):
         rendered = (
-            csv_lines(_cells(dirt.applied("zoho", kind, build(snapshot, some), some))[1])
+            csv_lines(_cells(columns)[1])
             for some in chunks(part, RENDER_ROWS)
+            for columns in [
+                dirt.applied("zoho", kind, build(snapshot, some), rows=some, day=snapshot.day)
+            ]
         )
         labels, _ = _cells(build(snapshot, part[:0]))
         backup.write(f"{stem}_{number:03d}.csv", chain([csv_header(labels)], rendered))
@@ -318,7 +321,7 @@ def _leads(snapshot: Snapshot, rows: Ints) -> list[Column]:
     abroad = np.where(own, parties.abroad[customers.party[np.maximum(customer, 0)]], NONE)
     changes = (table.created, table.contacted, table.qualified, table.closed)
     modified = np.maximum.reduce([snapshot.known(change[rows]) for change in changes])
-    owner = np.where(own, snapshot.owner[np.maximum(customer, 0)], table.owner[rows])
+    owner = snapshot.lead_owner(rows)
     now = np.where(converted, customer, NONE)
     account = np.where(company, now, NONE)
     contact = np.where(now >= 0, crm.main_contact[np.maximum(now, 0)], NONE)
@@ -354,7 +357,10 @@ def _leads(snapshot: Snapshot, rows: Ints) -> list[Column]:
         _text("employees", "No. of Employees", integers(person % 400 + 5)),
         _text("annual_revenue", "Annual Revenue", _blank(len(rows))),
         Column(
-            field="last_activity_at", label="Last Activity Time", kind="datetime", values=modified
+            field="last_activity_at",
+            label="Last Activity Time",
+            kind="datetime",
+            values=np.maximum(modified, snapshot.last_touch[rows]),
         ),
         _text(
             "intended_product",
@@ -659,10 +665,12 @@ def _users(snapshot: Snapshot, rows: Ints) -> list[Column]:
 def _calls(snapshot: Snapshot, rows: Ints) -> list[Column]:
     table = snapshot.crm.activities
     topic, at = table.topic[rows], table.at[rows]
-    account, contact = _related(snapshot, table.customer[rows])
+    account, contact = _related(snapshot, rows)
     seconds = table.seconds[rows]
     held = seconds > 0
-    owner = snapshot.crm.customers.owner_at(at, table.customer[rows])
+    owner = snapshot.activity_owner(rows)
+    with_lead = table.lead[rows] >= 0
+    result = where(with_lead, words.NEUTRAL_RESULT, take(words.CALL_RESULTS, topic // 8 % 4))
     duration = join(padded(seconds // 60, 2), ":", padded(seconds % 60, 2))
     return [
         Column(field="id", label="Record Id", kind="id", values=record_ids("calls", rows)),
@@ -678,7 +686,7 @@ def _calls(snapshot: Snapshot, rows: Ints) -> list[Column]:
         _text("duration", "Call Duration", duration),
         _text("duration_seconds", "Call Duration (in seconds)", integers(seconds)),
         _text("purpose", "Call Purpose", take(words.PURPOSES, topic % len(words.PURPOSES))),
-        _text("result", "Call Result", where(held, take(words.CALL_RESULTS, topic // 8 % 4), None)),
+        _text("result", "Call Result", where(held, result, words.NO_ANSWER)),
         _text("status", "Call Status", where(held, "Completed", "Missed")),
         _user("Call Owner", "owner_id", owner),
         _text(
@@ -688,25 +696,34 @@ def _calls(snapshot: Snapshot, rows: Ints) -> list[Column]:
     ]
 
 
-def _related(snapshot: Snapshot, customer: Ints) -> tuple[list[Column], Column]:
-    """Related To (an account, none for a person) and Contact Name."""
-    account, contact = _customer_links(snapshot, customer)
+def _related(snapshot: Snapshot, rows: Ints) -> tuple[list[Column], Column]:
+    """Related To (an account, none for a person, or a lead) and Contact Name."""
+    table = snapshot.crm.activities
+    customer, lead = table.customer[rows], table.lead[rows]
+    account, contact = _customer_links(snapshot, np.maximum(customer, 0))
+    with_lead = lead >= 0
     related = Column(
         field="related_id",
         label="Related To",
         kind="lookup",
-        values=account.values,
-        names=account.names,
+        values=where(with_lead, record_ids("leads", lead), account.values),
+        names=where(with_lead, take(snapshot.crm.leads.names, lead), account.names),
     )
     module = where(np.asarray(account.values.is_valid()), "Accounts", None)
+    module = where(with_lead, "Leads", module)
+    contact = replace(
+        contact,
+        values=where(with_lead, None, contact.values),
+        names=where(with_lead, None, contact.names),
+    )
     return [related, _text("related_module", "Related To Module", module)], contact
 
 
 def _events(snapshot: Snapshot, rows: Ints) -> list[Column]:
     table = snapshot.crm.activities
     topic, at = table.topic[rows], table.at[rows]
-    account, contact = _related(snapshot, table.customer[rows])
-    owner = snapshot.crm.customers.owner_at(at, table.customer[rows])
+    account, contact = _related(snapshot, rows)
+    owner = snapshot.activity_owner(rows)
     end = at + 3600
     return [
         Column(field="id", label="Record Id", kind="id", values=record_ids("calls", rows)),
@@ -731,8 +748,8 @@ def _events(snapshot: Snapshot, rows: Ints) -> list[Column]:
 def _tasks(snapshot: Snapshot, rows: Ints) -> list[Column]:
     table = snapshot.crm.activities
     topic, at = table.topic[rows], table.at[rows]
-    account, contact = _related(snapshot, table.customer[rows])
-    owner = snapshot.crm.customers.owner_at(at, table.customer[rows])
+    account, contact = _related(snapshot, rows)
+    owner = snapshot.activity_owner(rows)
     return [
         Column(field="id", label="Record Id", kind="id", values=record_ids("calls", rows)),
         _user("Task Owner", "owner_id", owner),

@@ -185,7 +185,7 @@ def _leads(garden: Garden) -> tuple[Ints, list[Defect]]:
         Defect("ENT-048", ("converted_deal_id",), rows[over & (converted >= 0)], blank),
         Defect("STR-007", ("status",), still_open, cycle(["?? 状态"]), structural=True),
         Defect("UPD-008", ("next_follow_at",), still_open, lambda r: _past_follow_ups(garden, r)),
-        Defect("UPD-009", (garden.owner,), rows, cycle([garden.left_owner])),
+        Defect("UPD-009", (garden.owner,), still_open, cycle([garden.left_owner])),
     ]
 
 
@@ -213,7 +213,7 @@ def _deals(garden: Garden) -> tuple[Ints, list[Defect]]:
         Defect("STR-008", ("account_id",), linked, unknown, structural=True),
         Defect("UPD-003", ("close_date",), yesterday, lambda r: _first_days(garden, r)),
         Defect("UPD-008", ("next_follow_at",), still_open, lambda r: _past_follow_ups(garden, r)),
-        Defect("UPD-009", (garden.owner,), rows, cycle([garden.left_owner])),
+        Defect("UPD-009", (garden.owner,), still_open, cycle([garden.left_owner])),
     ]
     if garden.world.first_night < garden.world.last_day:
         done = lost[table.closed[lost] < garden.world.first_night * DAY]

@@ -92,7 +92,7 @@
 {#- Does a stated province or city not exist, or lie in another province? -#}
 {% macro contradicts_places(records, places) -%}
     ({{ records }}.province is not null and {{ places }}.province = 'unknown')
-    or ({{ records }}.city is not null and {{ places }}.city = 'unknown')
+    or {{ places }}.is_city_elsewhere
 {%- endmacro %}
 
 {% macro place_value(records) -%}

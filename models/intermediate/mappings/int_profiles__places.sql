@@ -233,6 +233,7 @@ located as (
             lone_cities.province,
             city_provinces.province
         ) as province,
+        lone_cities.city is not null as is_city_elsewhere,
         case
             when stated_provinces.province is null and countries.province is null
                 then province_cities.city
@@ -258,7 +259,11 @@ placed as (
         provinces.province,
         provinces.region,
         provinces.north_south,
-        coalesce(text_cities.city, located.city_of_province_text, provinces.only_city) as city
+        coalesce(text_cities.city, located.city_of_province_text, provinces.only_city) as city,
+        -- In a municipality the city may be a district; one of another province it may not be.
+        located.city_key is not null
+        and text_cities.city is null
+        and (provinces.only_city is null or located.is_city_elsewhere) as is_city_elsewhere
     from located
     left join provinces on located.province = provinces.province
     left join text_cities
@@ -292,6 +297,7 @@ select
         when placed.is_abroad then 'not_applicable'
         else coalesce(cities.north_south, placed.north_south, 'unknown')
     end as north_south,
-    coalesce(placed.market, 'unknown') as market
+    coalesce(placed.market, 'unknown') as market,
+    placed.is_city_elsewhere
 from placed
 left join cities on placed.city = cities.city

@@ -28,6 +28,11 @@ status_changes as (
     select * from {{ ref('int_dq__status_changes') }}
 ),
 
+contact_manners as (
+    select * from {{ ref('int_config__enum_map') }}
+    where enum = 'contact_manner'
+),
+
 first_exports as (
     select
         crm_source,
@@ -61,7 +66,7 @@ select
     {{ flag(
         'ent_027',
         applies='records.manner is not null',
-        fails='records.manner_group = records.record_kind',
+        fails='contact_manners.value is null',
         value='records.manner'
     ) }},
     {{ flag(
@@ -81,5 +86,9 @@ cross join thresholds
 left join parties on records.party_key = parties.record_key
 left join status_changes
     on coalesce(records.deal_key, records.lead_key) = status_changes.record_key
+left join contact_manners
+    on
+        records.crm_source = contact_manners.crm_source
+        and {{ folded('records.manner') }} = contact_manners.raw_value_key
 left join first_exports on records.crm_source = first_exports.crm_source
 where {{ existed('records.activity_date') }}

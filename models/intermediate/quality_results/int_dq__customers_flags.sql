@@ -33,13 +33,15 @@ contacts as (
 
 needs as (
     select
-        party_key as customer_key,
-        max(last_mentioned_date) as need_date
-    from {{ ref('int_behaviour__needs') }}
-    where
-        party_type = 'customer'
-        and as_of_date in (select run_context.as_of_date from run_context)
-    group by party_key
+        mentions.party_key as customer_key,
+        max(mentions.mention_date) as need_date
+    from {{ ref('int_behaviour__mentions') }} as mentions
+    inner join run_context
+        on
+            mentions.mention_date <= run_context.as_of_date
+            and {{ is_known('mentions', 'run_context.knowledge_date') }}
+    where mentions.party_type = 'customer'
+    group by mentions.party_key
 ),
 
 party_days as (
@@ -48,7 +50,6 @@ party_days as (
     inner join run_context
         on
             party_days.event_date <= run_context.as_of_date
-            and party_days.event_date >= run_context.window_start
             and party_days.known_from <= run_context.knowledge_date
             and (
                 party_days.known_to is null or party_days.known_to > run_context.knowledge_date
@@ -100,6 +101,7 @@ records as (
         classes.owner_key,
         classes.abc_tier,
         behaviour.behavior_class,
+        customers.is_inferred,
         behaviour.delivers_activities,
         {{ add_days(
             'coalesce(behaviour.last_interaction_date, customers.created_date,'
@@ -141,7 +143,7 @@ select
     ) }},
     {{ flag(
         'upd_015',
-        applies="records.behavior_class = 'dormant' and "
+        applies="records.behavior_class = 'dormant' and not records.is_inferred and "
         ~ days_between('records.dormant_date', 'records.as_of_date')
         ~ ' > dq_thresholds.dormant_contact_days',
         fails='coalesce(last_attempts.last_attempt_date < records.dormant_date, true)',

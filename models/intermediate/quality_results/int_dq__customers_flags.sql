@@ -40,7 +40,7 @@ needs as (
         on
             mentions.mention_date <= run_context.as_of_date
             and {{ is_known('mentions', 'run_context.knowledge_date') }}
-    where mentions.party_type = 'customer'
+    where mentions.party_type = 'customer' and mentions.need_group = 'need'
     group by mentions.party_key
 ),
 

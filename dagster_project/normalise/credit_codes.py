@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 from stdnum.cn import uscc
 
+# A code in normal form, and what the standard weighs its characters with: the sum over all 18 is a
+# multiple of 31 where the check digit is right.
+PLAIN_CODE = "[0-9]{8}[0-9A-HJ-NPQRTUWXY]{10}"
+CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28, 1)
+
 
 @dataclass(frozen=True)
 class CreditCode:

@@ -5,11 +5,10 @@ What belongs here: what a text means as a number. Which texts are asked about st
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 # A mainland mobile, or a landline with its area code, as nearly all are written. ENT-020 takes each
 # for valid, whether the number is assigned or not; the macro phone_e164 reads them in SQL.
@@ -65,18 +64,6 @@ def normalise_phone(text: str, region: str | None = None) -> Phone | None:
     if is_american and (not found or found.kind == "fixed_line"):
         found = _first_valid(readings, ABROAD)
     return found or _plain(readings[0])
-
-
-def areas_of_codes() -> Iterator[tuple[str, str]]:
-    """Give each area code of mainland China, without its 0, and the Chinese name of its area."""
-    # All its tables are imported with it: a command without phones need not wait.
-    from phonenumbers import geocoder  # noqa: PLC0415
-
-    for code in ("10", *map(str, range(20, 30)), *map(str, range(300, 1000))):
-        number = PhoneNumber(country_code=int(CODE), national_number=int(code + "20000000"))
-        area = geocoder.description_for_valid_number(number, "zh", region=HOME)
-        if area and area != "中国":
-            yield code, area
 
 
 def _first_valid(readings: list[str], region: str) -> Phone | None:

@@ -1,7 +1,7 @@
 """Asks the libraries about the texts of the exports, and hands their answers to the models.
 
 What belongs here: which texts are asked about, in SQL that means the same on every engine. At a
-million customers the libraries would take a minute for all of them, so that texts in plain form,
+million customers the libraries would take minutes for all of them, so that texts in plain form,
 which the models read by themselves, are left out.
 """
 
@@ -11,10 +11,15 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from dagster_project.normalise.credit_codes import normalise_credit_code
+from dagster_project.normalise.credit_codes import (
+    CHARACTERS,
+    PLAIN_CODE,
+    WEIGHTS,
+    normalise_credit_code,
+)
 from dagster_project.normalise.emails import PLAIN_EMAIL, PLAIN_LENGTH, normalise_email
 from dagster_project.normalise.names import PLAIN_NAME, normalise_name
-from dagster_project.normalise.phones import HOME, PLAIN_PHONE, areas_of_codes, normalise_phone
+from dagster_project.normalise.phones import HOME, PLAIN_PHONE, normalise_phone
 from dagster_project.normalise.regions import region_key, regions_by_key
 from dagster_project.normalise.tables import TABLES
 
@@ -40,7 +45,7 @@ class Store(Protocol):
 
 
 def normalise(engine: Store) -> dict[str, int]:
-    """Write the tables raw.normalised_* and raw.phone_areas; give the number of texts of each."""
+    """Write the tables raw.normalised_*; give the number of texts of each."""
     regions = _regions_of_countries(engine)
 
     def phone(text: str, country: str) -> Row:
@@ -66,8 +71,7 @@ def normalise(engine: Store) -> dict[str, int]:
         "normalised_codes": (_codes(), code),
         "normalised_names": (_names(), name),
     }
-    areas = _table("phone_areas", list(areas_of_codes()))
-    return {"phone_areas": engine.store("phone_areas", [areas])} | {
+    return {
         table: engine.store(table, _answers(table, engine.fetch(query), ask))
         for table, (query, ask) in questions.items()
     }
@@ -117,7 +121,17 @@ def _emails() -> str:
 
 
 def _codes() -> str:
-    return _distinct(["code_text"], _texts("credit_code", ("accounts",), as_name="code_text"))
+    texts = _texts("credit_code", ("accounts",), as_name="code_text")
+    plain = f"{_is_plain('code_text', PLAIN_CODE)} and {_has_right_check_digit('code_text')}"
+    return _distinct(["code_text"], texts, where=f"not ({plain})")
+
+
+def _has_right_check_digit(column: str) -> str:
+    terms = " + ".join(
+        f"{weight} * (instr('{CHARACTERS}', substr({column}, {position}, 1)) - 1)"
+        for position, weight in enumerate(WEIGHTS, start=1)
+    )
+    return f"({terms}) % {len(CHARACTERS)} = 0"
 
 
 def _names() -> str:

@@ -14,7 +14,6 @@ TABLES: dict[str, pa.Schema] = {
             "phone_kind": TEXT, "is_valid": pa.bool_(),
         }
     ),
-    "phone_areas": pa.schema({"area_code": TEXT, "phone_area": TEXT}),
     "normalised_emails": pa.schema(
         {"email_text": TEXT, "email_address": TEXT, "is_valid": pa.bool_()}
     ),

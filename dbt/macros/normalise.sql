@@ -53,6 +53,18 @@
     end
 {%- endmacro %}
 
+{#- A credit code in capitals without separators, right or wrong. codes: the joined
+    raw.normalised_codes. Plain form: a code in that form whose check digit is right. -#}
+{% macro credit_code(text, codes) -%}
+    case when {{ codes }}.code_text is not null then {{ codes }}.credit_code else {{ text }} end
+{%- endmacro %}
+
+{#- Is a filled text what it ought to be? answers: the joined answers of the library; a text without
+    one is in plain form. -#}
+{% macro is_valid_text(text, answers) -%}
+    case when {{ text }} is not null then coalesce({{ answers }}.is_valid, true) end
+{%- endmacro %}
+
 {#- What a feed row and a record meet by: the normal form, else what was written. -#}
 {% macro contact_point(normalised, text) -%}
     coalesce({{ normalised }}, {{ folded(text) }})

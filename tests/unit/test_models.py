@@ -39,7 +39,6 @@ RUN_TABLES = {
     "load_manifest",
     "drop_audit",
     "normalised_phones",
-    "phone_areas",
     "normalised_emails",
     "normalised_codes",
     "normalised_names",

@@ -15,7 +15,7 @@ phones as (
 ),
 
 phone_areas as (
-    select * from {{ source('raw', 'phone_areas') }}
+    select * from {{ ref('phone_areas') }}
 ),
 
 emails as (
@@ -41,11 +41,9 @@ normalised as (
             'coalesce(versions.phone, versions.mobile)', 'phones', 'mobiles'
         ) }} as has_invalid_phone,
         {{ email_address('versions.email', 'emails') }} as email_normalised,
-        case
-            when versions.email is not null then coalesce(emails.is_valid, true)
-        end as is_valid_email,
-        codes.credit_code as credit_code_normalised,
-        codes.is_valid as is_valid_credit_code
+        {{ is_valid_text('versions.email', 'emails') }} as is_valid_email,
+        {{ credit_code('versions.credit_code', 'codes') }} as credit_code_normalised,
+        {{ is_valid_text('versions.credit_code', 'codes') }} as is_valid_credit_code
     from versions
     left join phones
         on

@@ -15,7 +15,7 @@ phones as (
 ),
 
 phone_areas as (
-    select * from {{ source('raw', 'phone_areas') }}
+    select * from {{ ref('phone_areas') }}
 ),
 
 emails as (
@@ -49,9 +49,7 @@ normalised as (
             'coalesce(named.phone, named.mobile)', 'phones', 'mobiles'
         ) }} as has_invalid_phone,
         {{ email_address('named.email', 'emails') }} as email_normalised,
-        case
-            when named.email is not null then coalesce(emails.is_valid, true)
-        end as is_valid_email
+        {{ is_valid_text('named.email', 'emails') }} as is_valid_email
     from named
     left join phones
         on

@@ -1,5 +1,6 @@
 """What a text means as a phone number, and that plain texts need no library."""
 
+import csv
 import re
 from collections.abc import Iterator
 
@@ -7,13 +8,15 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumber
+from phonenumbers.geocoder import description_for_valid_number
 
 from dagster_project.normalise.phones import (
     PLAIN_PHONE,
     Phone,
-    areas_of_codes,
     normalise_phone,
 )
+from dagster_project.rules.seeds import SEEDS_DIR
 from tests.macros import rendered
 
 PHONE_E164 = rendered("duckdb", "phone_e164('x', 'phones')")
@@ -112,11 +115,13 @@ def test_plain_form_is_read_in_sql_as_by_the_library(
     assert expected.region == "CN"
 
 
-def test_areas_of_landlines() -> None:
-    areas = dict(areas_of_codes())
+def test_areas_of_landlines_are_those_of_the_library() -> None:
+    with (SEEDS_DIR / "mappings" / "phone_areas.csv").open(encoding="utf-8") as file:
+        seeded = {row["area_code"]: row["phone_area"] for row in csv.DictReader(file)}
 
-    assert areas["10"] == "北京市"
-    assert areas["512"] == "江苏省苏州市"
-    assert areas["755"] == "广东省深圳市"
-    assert len(areas) > 300
-    assert not {"400", "800", "13"} & set(areas)
+    named = {}
+    for code in ("10", *map(str, range(20, 30)), *map(str, range(300, 1000))):
+        number = PhoneNumber(country_code=86, national_number=int(code + "20000000"))
+        named[code] = description_for_valid_number(number, "zh", region="CN")
+    assert seeded == {code: area for code, area in named.items() if area not in {"", "中国"}}
+    assert not {"400", "800"} & set(seeded)

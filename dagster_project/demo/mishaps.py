@@ -333,7 +333,7 @@ def _keep_status(garden: Garden) -> None:
     garden.note("UPD-001", "accounts", field, chosen, [status] * len(chosen))
     only = orders[np.isin(crm.orders.customer[orders], chosen)]
     garden.take("orders", only)
-    garden.note("ENT-050", "orders", "account_id", only, [status] * len(only))
+    garden.note("ENT-050", "orders", "account_id", only, _native(garden, crm.orders.customer[only]))
 
 
 def _hide_roles(garden: Garden) -> None:
@@ -365,14 +365,11 @@ def plant_feeds(
         "call_logs": _call_in_vain,
     }
     return tuple(
-        changes[feed.kind](world, gardens, feed) if feed.kind in changes else feed
-        for feed in feeds
+        changes[feed.kind](world, gardens, feed) if feed.kind in changes else feed for feed in feeds
     )
 
 
-def _leave_complaints_open(
-    world: World, gardens: tuple[Garden, Garden], feed: Events
-) -> Events:
+def _leave_complaints_open(world: World, gardens: tuple[Garden, Garden], feed: Events) -> Events:
     """UPD-014: complaints that nobody closes."""
     day = feed.at // DAY
     last = world.last_day

@@ -110,7 +110,7 @@ def _accounts(garden: Garden) -> tuple[Ints, list[Defect]]:
         Defect("ENT-028", ("city",), rows[domestic], lambda r: _other_cities(garden, r)),
         Defect("ENT-029", ("website",), rows[company], cycle(_NO_SITES)),
         Defect("ENT-044", ("phone",), landline, lambda r: _far_phones(garden, r)),
-        Defect("ENT-046", ("phone",), rows, lambda r: _shared_phones(garden, r)),
+        Defect("ENT-046", ("phone",), rows[domestic], lambda r: _shared_phones(garden, r)),
         Defect("ENT-051", (status,), never, cycle([existing])),
         Defect("UPD-009", (garden.owner,), rows[~pooled], cycle([garden.left_owner])),
         Defect("UPD-010", ("modified_at",), old, cycle([(garden.world.last_day - 250) * DAY])),

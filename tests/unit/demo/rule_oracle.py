@@ -831,9 +831,7 @@ def broken(night: Night) -> Counter[tuple[str, str, str, str]]:
 def changed_after_closing(before: Night, after: Night) -> Found:
     """UPD-016: the amount of a closed deal is another one on a later night."""
     for source in CRMS:
-        closed = {
-            r["id"]: r["amount"] for r in before.rows(source, "deals") if not is_open_deal(r)
-        }
+        closed = {r["id"]: r["amount"] for r in before.rows(source, "deals") if not is_open_deal(r)}
         for row in after.rows(source, "deals"):
             if closed.get(row["id"], row["amount"]) != row["amount"]:
                 yield "deals", source, row["id"]

@@ -391,7 +391,8 @@ def test_broken_sums_are_exactly_the_planted_ones(tmp_path: Path) -> None:
     for row in zoho_rows(tmp_path, "Ordered_Items"):
         totals[row["Parent.id"]] += Decimal(row["Total"])
     for row in zoho_rows(tmp_path, "Sales_Orders"):
-        if row["Record Id"] in unreadable:
+        if row["Record Id"] in unreadable or row["Record Id"] not in totals:
+            # Nothing to add up where the tax cannot be read, or the only line is lost.
             continue
         due = totals[row["Record Id"]] - Decimal(row["Discount"]) + Decimal(row["Tax"])
         if due + Decimal(row["Adjustment"]) != Decimal(row["Grand Total"]):

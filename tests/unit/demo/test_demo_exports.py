@@ -350,6 +350,7 @@ def test_planted_defects_are_where_the_list_says(dirty: tuple[Path, DemoTruth]) 
         ("orders", "grand_total"): ("Sales_Orders", "Grand Total"),
         ("orders", "account_id"): ("Sales_Orders", "Account Name.id"),
         ("order_lines", "quantity"): ("Ordered_Items", "Quantity"),
+        ("order_lines", "list_price"): ("Ordered_Items", "List Price"),
     }
     tables = {
         stem: {row["Record Id"]: row for row in zoho_rows(out, stem)}

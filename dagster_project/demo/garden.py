@@ -89,8 +89,8 @@ class Garden:
 
     def is_free(self, kind: str, rows: Ints) -> Bools:
         """Tell which records are not spoilt yet."""
-        taken = self._taken.get(kind, set())
-        return np.array([row not in taken for row in rows.tolist()], dtype=np.bool_)
+        taken = np.array(sorted(self._taken.get(kind, ())), dtype=np.int64)
+        return np.isin(rows, taken, invert=True)
 
     def take(self, kind: str, rows: Ints) -> None:
         """Spoil these no more."""

@@ -162,6 +162,8 @@ def characters(codes: NDArray[np.uint8]) -> Strings:
 
 def with_defects(column: Column, rows: Ints, defects: Defects) -> Column:
     """Put planted values in place; rows are the world's row numbers."""
+    if not len(defects.rows):
+        return column
     at = np.searchsorted(defects.rows, rows)
     at[at == len(defects.rows)] = 0
     hit = defects.rows[at] == rows

@@ -89,8 +89,8 @@ class Garden:
 
     def is_free(self, kind: str, rows: Ints) -> Bools:
         """Tell which records are not spoilt yet."""
-        taken = self._taken.get(kind, set())
-        return np.array([row not in taken for row in rows.tolist()], dtype=np.bool_)
+        taken = np.array(sorted(self._taken.get(kind, ())), dtype=np.int64)
+        return np.isin(rows, taken, invert=True)
 
     def take(self, kind: str, rows: Ints) -> None:
         """Spoil these no more."""
@@ -194,15 +194,12 @@ class Garden:
         return make
 
 
-def list_feed(
-    dirt: Dirt, rule_id: str, kind: str, field: str, rows: Ints, values: Sequence[Value]
-) -> None:
-    """List planted defects of a feed's own rows."""
-    ids = feed_files.record_ids(kind, rows).to_pylist()
+def list_feed(dirt: Dirt, rule_id: str, cell: tuple[str, str, str], rows: Ints) -> None:
+    """List planted defects of a feed's own rows, all in one cell: kind, field, value."""
+    kind, field, value = cell
     entity = _ENTITIES.get(kind, kind)
-    for record_id, value in zip(ids, values, strict=True):
-        text = _spelled(field, value)
-        dirt.planted.append(Planted(rule_id, "feeds", entity, kind, record_id, field, text))
+    for record_id in feed_files.record_ids(kind, rows).to_pylist():
+        dirt.planted.append(Planted(rule_id, "feeds", entity, kind, record_id, field, value))
 
 
 def _spelled(field: str, value: Value) -> str:

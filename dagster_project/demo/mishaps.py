@@ -17,7 +17,7 @@ from dagster_project.demo.feeds import KNOWN_BY_RECORD, Events, record_pick
 from dagster_project.demo.garden import Garden, list_feed
 from dagster_project.demo.people import emails, mobiles
 from dagster_project.demo.snapshot import delivery_days
-from dagster_project.demo.world import CALL, PAR, Activities, Crm, World, account_numbers
+from dagster_project.demo.world import CALL, PAR, TASK, Activities, Crm, World, account_numbers
 
 SILENT_DAYS: Final = 130
 _TALK_DAYS: Final = 135
@@ -26,6 +26,8 @@ _SLOW_DAYS: Final = 190
 _FORGOTTEN_DAYS: Final = (45, 120)
 _MANY: Final = 20
 _SOLD: Final = 30
+_LATE_DAYS: Final = (4, 20)
+_ASKED_AGO: Final = ((28, 92), (33, 88))
 _ONE_TIER: Final = 16
 _NEED_CONTACTS: Final = 3
 _OPEN_DAYS: Final = (4, 60)
@@ -68,7 +70,7 @@ def _native(garden: Garden, customers: Ints) -> list[str]:
 
 
 def _companies(garden: Garden) -> Ints:
-    """Customers that are accounts and were never two."""
+    """Find the customers that are accounts and were never two."""
     rows = garden.last.customers
     table = garden.crm.customers
     if garden.is_zoho:
@@ -236,7 +238,9 @@ def _delay_leads(garden: Garden, crm: Crm) -> Crm:
     """UPD-006: first spoken to days after they came."""
     leads = crm.leads
     age = garden.world.last_day - leads.created // DAY
-    fit = np.flatnonzero((age >= 4) & (age <= _MANY) & (leads.closed - leads.created > 5 * DAY))
+    fit = np.flatnonzero(
+        (age >= _LATE_DAYS[0]) & (age <= _LATE_DAYS[1]) & (leads.closed - leads.created > 5 * DAY)
+    )
     chosen = garden.choose("leads", fit, garden.few(len(leads.created), 16, least=1))
     if not len(chosen):
         return crm
@@ -285,7 +289,7 @@ def _lose_needs(garden: Garden, crm: Crm, busy: Bools) -> Crm:
     table, customers = crm.activities, crm.customers
     two_way = (table.customer >= 0) & (table.seconds > 0)
     if garden.is_zoho:
-        two_way &= table.kind != 2  # noqa: PLR2004
+        two_way &= table.kind != TASK
     else:
         manner = np.array([m in {"电话", "拜访"} for m in words.MANNERS])
         two_way &= manner[table.topic % len(words.MANNERS)]
@@ -333,7 +337,7 @@ def _keep_status(garden: Garden) -> None:
     garden.note("UPD-001", "accounts", field, chosen, [status] * len(chosen))
     only = orders[np.isin(crm.orders.customer[orders], chosen)]
     garden.take("orders", only)
-    garden.note("ENT-050", "orders", "account_id", only, [status] * len(only))
+    garden.note("ENT-050", "orders", "account_id", only, _native(garden, crm.orders.customer[only]))
 
 
 def _hide_roles(garden: Garden) -> None:
@@ -365,14 +369,11 @@ def plant_feeds(
         "call_logs": _call_in_vain,
     }
     return tuple(
-        changes[feed.kind](world, gardens, feed) if feed.kind in changes else feed
-        for feed in feeds
+        changes[feed.kind](world, gardens, feed) if feed.kind in changes else feed for feed in feeds
     )
 
 
-def _leave_complaints_open(
-    world: World, gardens: tuple[Garden, Garden], feed: Events
-) -> Events:
+def _leave_complaints_open(world: World, gardens: tuple[Garden, Garden], feed: Events) -> Events:
     """UPD-014: complaints that nobody closes."""
     day = feed.at // DAY
     last = world.last_day
@@ -381,7 +382,7 @@ def _leave_complaints_open(
     chosen = garden.choose("complaints", fit, garden.few(len(feed.at), 4, least=1))
     closed = feed.closed.copy()
     closed[chosen] = NEVER
-    list_feed(garden.dirt, "UPD-014", "complaints", "status", chosen, ["open"] * len(chosen))
+    list_feed(garden.dirt, "UPD-014", ("complaints", "status", "open"), chosen)
     return replace(feed, closed=closed)
 
 
@@ -391,8 +392,10 @@ def _skip_surveys(world: World, gardens: tuple[Garden, Garden], feed: Events) ->
     crm, orders = garden.crm, garden.crm.orders
     delivered = delivery_days(crm, np.arange(len(orders.at)))
     ago = world.last_day - delivered
-    sold = np.flatnonzero((delivered >= 0) & (ago >= 28) & (ago <= 92))  # noqa: PLR2004
-    edge = (ago[sold] < 33) | (ago[sold] > 88)  # noqa: PLR2004
+    # Who has a delivery near the ends of the time judged is left alone.
+    judged, inner = _ASKED_AGO
+    sold = np.flatnonzero((delivered >= 0) & (ago >= judged[0]) & (ago <= judged[1]))
+    edge = (ago[sold] < inner[0]) | (ago[sold] > inner[1])
     buyers = np.setdiff1d(orders.customer[sold], orders.customer[sold[edge]])
     buyers = np.intersect1d(buyers, _companies(garden))
     buyers = buyers[~_overlapping(garden, buyers)]
@@ -458,7 +461,7 @@ def _bounce(world: World, gardens: tuple[Garden, Garden], feed: Events) -> Event
 
 
 def _plain(garden: Garden) -> Ints:
-    """Customers that were never two records."""
+    """Find the customers that were never two records."""
     table, rows = garden.crm.customers, garden.last.customers
     losers = np.unique(table.merged_into[table.merged_into >= 0])
     return rows[(table.merged_into[rows] < 0) & ~np.isin(rows, losers)]

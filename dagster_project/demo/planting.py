@@ -28,6 +28,9 @@ _BAD_AMOUNTS: Final = ("12,4OO", "一万二", "8500.123", "12.5.0")
 _NO_SITES: Final = ("无网站", "http://")
 _SIZES: Final = ("微型企业", "大型企业")
 _SETTLED_DAYS: Final = 120
+_NO_MICRO: Final = 50
+_AGAIN_DAYS: Final = 60
+_SEVERAL: Final = 3
 _PEOPLE: Final = 500_000
 """Where the numbers of contacts start, so that they are not those of accounts."""
 
@@ -110,7 +113,7 @@ def _accounts(garden: Garden) -> tuple[Ints, list[Defect]]:
         Defect("ENT-028", ("city",), rows[domestic], lambda r: _other_cities(garden, r)),
         Defect("ENT-029", ("website",), rows[company], cycle(_NO_SITES)),
         Defect("ENT-044", ("phone",), landline, lambda r: _far_phones(garden, r)),
-        Defect("ENT-046", ("phone",), rows, lambda r: _shared_phones(garden, r)),
+        Defect("ENT-046", ("phone",), rows[domestic], lambda r: _shared_phones(garden, r)),
         Defect("ENT-051", (status,), never, cycle([existing])),
         Defect("UPD-009", (garden.owner,), rows[~pooled], cycle([garden.left_owner])),
         Defect("UPD-010", ("modified_at",), old, cycle([(garden.world.last_day - 250) * DAY])),
@@ -119,13 +122,18 @@ def _accounts(garden: Garden) -> tuple[Ints, list[Defect]]:
     ]
     if not garden.is_zoho:
         alone = rows[~company]
-        sizes = lambda r: _wrong_sizes(garden, r)  # noqa: E731
         defects += [
             Defect("ENT-012", ("birth_date",), rows[~company & rich], blank),
             Defect("ENT-012", ("occupation",), rows[~company & rich], blank),
             Defect("ENT-027", ("level",), rows, cycle(["特级客户"])),
             Defect("ENT-042", ("birth_date",), alone, cycle(_bad_birthdays(garden))),
-            Defect("ENT-045", ("company_size",), rows[company], sizes, least=2),
+            Defect(
+                "ENT-045",
+                ("company_size",),
+                rows[company],
+                lambda r: _wrong_sizes(garden, r),
+                least=2,
+            ),
         ]
     return rows, defects
 
@@ -165,9 +173,8 @@ def _leads(garden: Garden) -> tuple[Ints, list[Defect]]:
     converted = table.customer[rows]
     party = garden.crm.customers.party[np.maximum(converted, 0)]
     domestic = (converted < 0) | (garden.world.parties.abroad[party] < 0)
-    name = ("full_name", "company")
-    if garden.is_zoho:
-        name = (*name, "last_name", "first_name")
+    zoho_name = ("last_name", "first_name") if garden.is_zoho else ()
+    name = ("full_name", "company", *zoho_name)
     again, make = _again(garden, rows)
     return rows, [
         Defect("ENT-047", ("mobile",), again, make),
@@ -217,7 +224,10 @@ def _deals(garden: Garden) -> tuple[Ints, list[Defect]]:
     ]
     if garden.world.first_night < garden.world.last_day:
         done = lost[table.closed[lost] < garden.world.first_night * DAY]
-        more = lambda r: [f"{v * 112 // 10000}.00" for v in table.amount[r].tolist()]  # noqa: E731
+
+        def more(chosen: Ints) -> list[Value]:
+            return [f"{value * 112 // 10_000}.00" for value in table.amount[chosen].tolist()]
+
         since = garden.world.last_day
         defects.append(Defect("UPD-016", ("amount",), done, more, since_day=since))
     return rows, defects
@@ -231,7 +241,7 @@ def _orders(garden: Garden) -> tuple[Ints, list[Defect]]:
     company = garden.world.parties.company[crm.customers.party[customer]] | (not garden.is_zoho)
     # The loss of one of several old orders changes no other fact of its customer.
     old = table.at[rows] < (garden.world.first_night - _SETTLED_DAYS) * DAY
-    spare = counted & (last.order_count[customer] > 2) & (table.deal[rows] < 0)
+    spare = counted & (last.order_count[customer] >= _SEVERAL) & (table.deal[rows] < 0)
     spare &= last.last_order[customer] != table.at[rows]
     linked = rows[company & spare & old]
     spoilt = "tax" if garden.is_zoho else "sub_total"
@@ -358,9 +368,9 @@ def _bad_codes(garden: Garden, rows: Ints) -> list[Value]:
 
 
 def _wrong_sizes(garden: Garden, rows: Ints) -> list[Value]:
-    """A class that no threshold gives to so many people."""
+    """State a class that no threshold gives to so many people."""
     people = garden.world.parties.employees[garden.crm.customers.party[rows]]
-    return [_SIZES[0] if count >= 50 else _SIZES[1] for count in people.tolist()]  # noqa: PLR2004
+    return [_SIZES[0] if count >= _NO_MICRO else _SIZES[1] for count in people.tolist()]
 
 
 def _bad_birthdays(garden: Garden) -> list[Value]:
@@ -395,7 +405,7 @@ def _again(garden: Garden, rows: Ints) -> tuple[Ints, Make]:
     # Every other one stays what it is, so that there is a number to bear.
     earlier, later = rows[0::2], rows[1::2]
     earlier = earlier[: len(later)]
-    near = table.created[later] - table.created[earlier] < 60 * DAY  # noqa: PLR2004
+    near = table.created[later] - table.created[earlier] < _AGAIN_DAYS * DAY
     near &= (table.customer[earlier] < 0) & (table.customer[later] < 0)
     near &= garden.is_free("leads", earlier)
     partner = np.full(len(table.created), NONE)

@@ -102,7 +102,7 @@ ABROAD: Final = (
     Abroad("United States", "California", "San Francisco", "+1415", 2_000_000, 7_000_000),
     Abroad("United States", "New York", "New York", "+1212", 2_000_000, 7_000_000),
     Abroad("United Kingdom", "England", "London", "+4420", 70_000_000, 10_000_000),
-    Abroad("Singapore", "Singapore", "Singapore", "+65", 62_000_000, 6_000_000),
+    Abroad("Singapore", "Singapore", "Singapore", "+65", 81_000_000, 7_000_000),
     Abroad("Germany", "Bavaria", "Munich", "+4989", 20_000_000, 60_000_000),
     Abroad("Australia", "New South Wales", "Sydney", "+612", 80_000_000, 10_000_000),
 )

@@ -19,7 +19,6 @@ from dagster_project.demo.columns import (
     Ints,
     SmallInts,
     Strings,
-    join,
     where,
 )
 from dagster_project.demo.people import company_names, person_names
@@ -51,6 +50,7 @@ LINE_DISCOUNT_SHARE: Final = 0.3
 CALL, MEETING, TASK = 0, 1, 2
 TOUCH_DAYS: Final = 10
 FIRST_TOUCH_SECONDS: Final = 3 * 3600
+DEAL_DAYS: Final = (25.0, 110.0)
 QUICK_DEAL_DAYS: Final = (3.0, 6.0)
 RECENT_DEAL_SHARE: Final = 0.2
 WON_AMOUNTS: Final = (500_00, 4500_00)
@@ -775,19 +775,13 @@ def _draw_deals(
     first = np.concatenate([is_first[won_orders], np.ones(len(needs)), np.zeros(len(others))]) > 0
     known_since = customers.created[customer]
     start = known_since + (rng.random(len(customer)) * (horizon - known_since)).astype(np.int64)
-    is_recent = np.arange(len(customer)) >= len(customer) - len(recent)
-    lately = (horizon - rng.uniform(0.2, QUICK_DEAL_DAYS[1], len(customer)) * DAY).astype(np.int64)
-    start = np.where(is_recent, lately, start)
+    lately = (horizon - rng.uniform(0.2, QUICK_DEAL_DAYS[1], len(recent)) * DAY).astype(np.int64)
+    start[len(customer) - len(recent) :] = lately
     is_won = order >= 0
-    # What is open on one of the nights is quick, so that none is in a stage for longer than most
-    # of those that left it.
-    first_night = (size.last_day - size.nights + 1) * DAY
-    length = (rng.uniform(25, 110, len(customer)) * DAY).astype(np.int64)
-    quick = (rng.uniform(*QUICK_DEAL_DAYS, len(customer)) * DAY).astype(np.int64)
-    at_start = np.where(first, known_since + 120, start)
-    ends = np.where(is_won, orders.at[np.maximum(order, 0)], at_start + length)
-    length = np.where(ends >= first_night, quick, length)
-    closed = np.where(is_won, orders.at[np.maximum(order, 0)] - 1800, 0)
+    ordered = orders.at[np.maximum(order, 0)]
+    starts = np.where(first, known_since + 120, start)
+    length = _deal_lengths(size, starts, np.where(is_won, ordered, NEVER), rng)
+    closed = np.where(is_won, ordered - 1800, 0)
     created = np.where(is_won, np.maximum(closed - length, known_since + 120), start)
     created = np.where(first & ~is_won | first & has_lead[customer], known_since + 120, created)
     closed = np.where(is_won, np.maximum(closed, created + 600), created + length)
@@ -795,19 +789,6 @@ def _draw_deals(
     customer, order, created, closed = customer[sort], order[sort], created[sort], closed[sort]
     first, is_won = first[sort], is_won[sort]
     deals_count = len(customer)
-    stages = len(words.ZOHO_STAGES if name == "zoho" else words.FXIAOKE_STAGES)
-    cuts = np.cumsum(rng.uniform(0.5, 1.5, (deals_count, stages)), axis=1)
-    cuts = (cuts / cuts[:, -1:])[:, :-1]
-    entered = np.concatenate(
-        [
-            created[:, None],
-            created[:, None] + ((closed - created)[:, None] * cuts).astype(np.int64),
-        ],
-        axis=1,
-    )
-    # A lost deal leaves from any stage: later ones are never entered.
-    reached = np.where(is_won, stages, rng.integers(1, stages + 1, deals_count))
-    entered[np.arange(stages) >= reached[:, None]] = NEVER
     amount = np.where(
         is_won,
         orders.total(np.maximum(order, 0)),
@@ -826,7 +807,7 @@ def _draw_deals(
             customer=customer,
             lead=lead,
             created=created,
-            entered=entered,
+            entered=_draw_stages(name, (created, closed), is_won, rng),
             closed=closed,
             expected_close_day=closed // DAY + slip,
             outcome=np.where(is_won, 0, rng.integers(1, 3, deals_count)),
@@ -837,6 +818,35 @@ def _draw_deals(
         order_deal,
         first_deal,
     )
+
+
+def _deal_lengths(size: WorldSize, starts: Ints, ends: Ints, rng: np.random.Generator) -> Ints:
+    """Draw how long deals take; ends is NEVER where no order says when one is over.
+
+    What is open on one of the nights is quick, so that none is in a stage for longer than most of
+    those that left it.
+    """
+    first_night = (size.last_day - size.nights + 1) * DAY
+    length = (rng.uniform(*DEAL_DAYS, len(starts)) * DAY).astype(np.int64)
+    quick = (rng.uniform(*QUICK_DEAL_DAYS, len(starts)) * DAY).astype(np.int64)
+    over = np.where(ends < NEVER, ends, starts + length)
+    return np.where(over >= first_night, quick, length)
+
+
+def _draw_stages(
+    name: CrmName, span: tuple[Ints, Ints], is_won: Bools, rng: np.random.Generator
+) -> Ints:
+    """Draw when each stage is entered, by deal."""
+    created, closed = span
+    stages = len(words.ZOHO_STAGES if name == "zoho" else words.FXIAOKE_STAGES)
+    cuts = np.cumsum(rng.uniform(0.5, 1.5, (len(created), stages)), axis=1)
+    cuts = (cuts / cuts[:, -1:])[:, :-1]
+    later = created[:, None] + ((closed - created)[:, None] * cuts).astype(np.int64)
+    entered = np.concatenate([created[:, None], later], axis=1)
+    # A lost deal leaves from any stage: later ones are never entered.
+    reached = np.where(is_won, stages, rng.integers(1, stages + 1, len(created)))
+    entered[np.arange(stages) >= reached[:, None]] = NEVER
+    return entered
 
 
 def _draw_returns(name: CrmName, size: WorldSize, orders: Orders) -> Returns:
@@ -909,7 +919,7 @@ _ACTIVITY_FIELDS: Final = ("customer", "lead", "at", "kind", "seconds", "topic")
 
 
 def _draw_touches(size: WorldSize, leads: Leads, rng: np.random.Generator) -> Activities:
-    """Calls to leads: within hours of their coming, and every ten days while they are open."""
+    """Draw calls to leads: hours after they come, and every ten days while they are open."""
     longest = (leads.closed - leads.contacted).max(initial=0)
     rounds = np.arange(min(int(longest // (TOUCH_DAYS * DAY)) + 1, 6))
     at = leads.contacted[:, None] + rounds * TOUCH_DAYS * DAY

@@ -32,21 +32,41 @@ Found = Iterator[tuple[str, str, str]]
 ROOT = Path(__file__).parents[3]
 CRMS = ("zoho", "fxiaoke")
 ZOHO_KINDS = {
-    **{"Accounts": "accounts", "Contacts": "contacts", "Leads": "leads", "Deals": "deals"},
-    **{"PotStageHistory": "stage_history", "Sales_Orders": "orders"},
-    **{"Ordered_Items": "order_lines", "Calls": "calls", "Events": "meetings", "Notes": "notes"},
-    **{"Cases": "cases", "Users": "users"},
+    "Accounts": "accounts",
+    "Contacts": "contacts",
+    "Leads": "leads",
+    "Deals": "deals",
+    "PotStageHistory": "stage_history",
+    "Sales_Orders": "orders",
+    "Ordered_Items": "order_lines",
+    "Calls": "calls",
+    "Events": "meetings",
+    "Notes": "notes",
+    "Cases": "cases",
+    "Users": "users",
 }
 FXIAOKE_KINDS = {
-    **{"客户": "accounts", "联系人": "contacts", "销售线索": "leads", "商机2.0": "deals"},
-    **{"销售订单": "orders", "订单产品": "order_lines", "销售记录": "sales_records"},
+    "客户": "accounts",
+    "联系人": "contacts",
+    "销售线索": "leads",
+    "商机2.0": "deals",
+    "销售订单": "orders",
+    "订单产品": "order_lines",
+    "销售记录": "sales_records",
     "人员": "users",
 }
 OPEN_STAGES = {
-    **{"Qualification": "prospect", "Needs Analysis": "intent", "Value Proposition": "intent"},
-    **{"Identify Decision Makers": "intent", "Proposal/Price Quote": "negotiation"},
-    **{"Negotiation/Review": "negotiation", "验证客户": "prospect", "需求确定": "intent"},
-    **{"方案/报价": "negotiation", "谈判审核": "negotiation", "?? 阶段": "unknown"},
+    "Qualification": "prospect",
+    "Needs Analysis": "intent",
+    "Value Proposition": "intent",
+    "Identify Decision Makers": "intent",
+    "Proposal/Price Quote": "negotiation",
+    "Negotiation/Review": "negotiation",
+    "验证客户": "prospect",
+    "需求确定": "intent",
+    "方案/报价": "negotiation",
+    "谈判审核": "negotiation",
+    "?? 阶段": "unknown",
 }
 WON = {"Closed Won", "赢单"}
 LOST_LEADS = {"Junk Lead", "Lost Lead", "Not Qualified", "无效"}
@@ -56,8 +76,14 @@ HOT = {
     *("Employee Referral", "转介绍", "客户介绍", "官网", "在线咨询", "电商平台"),
 }
 REGIONS = {
-    **{"United States": "US", "United Kingdom": "GB", "Singapore": "SG", "Germany": "DE"},
-    **{"Australia": "AU", "China": "CN", "中国": "CN", None: "CN"},
+    "United States": "US",
+    "United Kingdom": "GB",
+    "Singapore": "SG",
+    "Germany": "DE",
+    "Australia": "AU",
+    "China": "CN",
+    "中国": "CN",
+    None: "CN",
 }
 FORMS = re.compile(r"公司|Inc\.|Ltd\.|LLC|GmbH")
 FORMS_OF_ADDRESS = re.compile(r"先生|女士|小姐|老师|经理|总监|\b(Mr|Mrs|Ms|Dr)\.|(\d\D*){7}")
@@ -290,7 +316,7 @@ def poor_profile(night: Night) -> Found:
     company = (*person[:5], "website", "industry", "employees", "credit_code")
     for kind, source, row in night.each("accounts"):
         fields = company if is_company(source, row) else person
-        if sum(bool(row.get(field)) for field in fields) < 0.6 * len(fields):  # noqa: PLR2004
+        if sum(bool(row.get(field)) for field in fields) < 0.6 * len(fields):
             yield kind, source, row["id"]
 
 
@@ -422,11 +448,11 @@ def title_in_name(night: Night) -> Found:
 def outliers(values: list[tuple[str, float]]) -> set[str]:
     """Ids of what is far from the rest, in logarithms."""
     logs = [(key, log(value)) for key, value in values if value > 0]
-    if len(logs) < 20:  # noqa: PLR2004
+    if len(logs) < 20:
         return set()
     middle = median(x for _, x in logs)
     spread = max(median(abs(x - middle) for _, x in logs), 0.1)
-    return {key for key, x in logs if 0.6745 * abs(x - middle) / spread > 6}  # noqa: PLR2004
+    return {key for key, x in logs if 0.6745 * abs(x - middle) / spread > 6}
 
 
 @rule("ENT-040")
@@ -457,7 +483,7 @@ def bad_sum(night: Night) -> Found:
             quantity, price = number(row["quantity"]), number(row["list_price"])
             total, off = number(row["line_total"]), number(row.get("discount")) or 0
             sums[row["order_id"]].append(total or 0)
-            if quantity and price and abs(quantity * price - off - (total or 0)) > 0.011:  # noqa: PLR2004
+            if quantity and price and abs(quantity * price - off - (total or 0)) > 0.011:
                 yield "order_lines", source, row["id"]
         for row in night.rows(source, "orders"):
             sub, grand = number(row["sub_total"]), number(row["grand_total"]) or 0
@@ -466,8 +492,8 @@ def bad_sum(night: Night) -> Found:
             paid = sub * float(row.get("discount_pct") or 100) / 100
             added = [number(row.get(f)) or 0 for f in ("tax", "adjustment")]
             due = paid - (number(row.get("discount")) or 0) + sum(added)
-            apart = row["id"] in sums and abs(sum(sums[row["id"]]) - sub) > 0.011  # noqa: PLR2004
-            if apart or abs(due - grand) > 0.011:  # noqa: PLR2004
+            apart = row["id"] in sums and abs(sum(sums[row["id"]]) - sub) > 0.011
+            if apart or abs(due - grand) > 0.011:
                 yield "orders", source, row["id"]
 
 
@@ -485,8 +511,8 @@ def bad_order_of_dates(night: Night) -> Found:
 def bad_probability(night: Night) -> Found:
     for kind, source, row in night.each("deals"):
         chance = float(row["probability"])
-        right = chance == 100 if row["stage"] in WON else chance == 0  # noqa: PLR2004
-        if chance == 100 if is_open_deal(row) else not right:  # noqa: PLR2004
+        right = chance == 100 if row["stage"] in WON else chance == 0
+        if chance == 100 if is_open_deal(row) else not right:
             yield kind, source, row["id"]
 
 
@@ -766,7 +792,7 @@ def need_unknown(night: Night) -> Found:
     days = talks(night)
     for source, row in customers(night):
         since = said.get((source, row["id"]), "")
-        if sum(day > since for day in days.get((source, row["id"]), ())) >= 3:  # noqa: PLR2004
+        if sum(day > since for day in days.get((source, row["id"]), ())) >= 3:
             yield "customers", source, row["id"]
 
 
@@ -831,9 +857,7 @@ def broken(night: Night) -> Counter[tuple[str, str, str, str]]:
 def changed_after_closing(before: Night, after: Night) -> Found:
     """UPD-016: the amount of a closed deal is another one on a later night."""
     for source in CRMS:
-        closed = {
-            r["id"]: r["amount"] for r in before.rows(source, "deals") if not is_open_deal(r)
-        }
+        closed = {r["id"]: r["amount"] for r in before.rows(source, "deals") if not is_open_deal(r)}
         for row in after.rows(source, "deals"):
             if closed.get(row["id"], row["amount"]) != row["amount"]:
                 yield "deals", source, row["id"]

@@ -121,7 +121,7 @@ def judge(settings: Settings, *, stage: Stage, rules: Sequence[Rule]) -> list[Ch
 
 
 def _store_custom(engine: Engine, results: Sequence[CheckResult], rules: Sequence[Rule]) -> None:
-    """Store counts and violations of custom rules, and the errors of all that could not be judged."""
+    """Store what custom rules find, and the errors of all rules that could not be judged."""
     customs = load_custom_rules()
     by_key = {(rule.rule_id, rule.entity): rule for rule in rules}
     judged, errors = [], []

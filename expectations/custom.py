@@ -1,9 +1,9 @@
 """Data rules of a user's own: SQL over the columns of a kind of record, without a model.
 
-A rule is a row of the index (seeds/quality/dq_rules.csv) and a row of seeds/quality/custom_rules.csv:
+A rule is a row of the index (seeds/quality/dq_rules.csv) and a row of custom_rules.csv beside it:
 `fails_when` is true for a record that fails, `applies_when` false for one that it says nothing of,
-`value` is what is shown of a failing one. All rules of a kind of record are judged in one scan; what
-they find is handed to the models in two tables of schema raw. Verdicts stand in `runner`.
+`value` is what is shown of a failing one. All rules of a kind of record are judged in one scan;
+what they find is handed to the models in two tables of schema raw. Verdicts stand in `runner`.
 """
 
 import csv

@@ -39,7 +39,7 @@
     from what reads it. -#}
 {% macro earlier_nights(table) -%}
     {{ return(load_relation(api.Relation.create(
-        database=target.database, schema='main', identifier=table
+        database=this.database, schema='main', identifier=table
     ))) }}
 {%- endmacro %}
 

@@ -1,7 +1,7 @@
 """Every rule against the demo's own list of what it planted: found exactly, and nothing else.
 
-One world of a few nights holds a defect of each rule; a clean one holds none. Each rule turned round,
-or dropped, is noticed.
+One world of a few nights holds a defect of each rule; a clean one holds none. Each rule turned
+round, or dropped, is noticed.
 """
 
 from collections import defaultdict

@@ -48,15 +48,20 @@ TEXTS = (
     "", " ", "a", " A ", "　全角　", "　 混 　", "é", "ÀÉ", "a\n", "\ta", "x\r", "张三", "Straße",
     "it's", 'say "hi"', "a\\b", "😀", "测试公司", "TEST 12", "n/a", "aaa", "a　b", "\u200b", "%_",
 )  # fmt: skip
-PHONES = (
-    "13800138000", "+86 13800138000", "86-13800138000", "010-62345678", "(021)62345678-12",
-    "+1 415 555 0100", "415-555-0100", "12345", "13800138000\n", "１３８００１３８０００", "",
-    "86138", "8613800138000", "+8613800138000",
-)  # fmt: skip
 EMAILS = (
     "a@b.com", "test@b.com", "a@example.com", "a@b", "A@B.com", "a@b.com\n", "a b@c.com",
     "x.y+z@sub.b.co", "@b.com", "张@b.com",
 )  # fmt: skip
+WEBSITES = (
+    "www.a.com",
+    "https://a.com/x?y=1",
+    "a",
+    "http://a b.com",
+    "a.com:8080",
+    "中国.公司",
+    "a.com\n",
+)
+TIMES = ("2026-01-01 23:00:00", "2024-02-28 20:30:15", "2026-03-29 01:59:59")
 DATES = ("2026-01-01", "2024-02-29", "2026-12-31", "1969-12-31", "2026-11-22", "1900-03-01")
 DOUBLES = ("0.0015625", "0.1234565", "-0.0000005", "2.5", "1", "123456.1234565", "0.3333333333")
 RELATED = (
@@ -81,13 +86,15 @@ CASES = {
     "matches_dot": Case("matches('x', '^.$')", "string", TEXTS),
     "unnest_texts": Case("unnest_texts('x')", "string", ("a", " a b ", "")),
     "is_clean_name": Case("is_clean_name('x')", "string", TEXTS),
-    "is_valid_phone": Case("is_valid_phone('x')", "string", PHONES),
+    "is_website": Case("is_website('x')", "string", (*EMAILS, *WEBSITES)),
+    "robust_z": Case("robust_z('ln(abs(x) + 1)', '0.3', '0.05')", "double", DOUBLES),
     "ending": Case("ending('x', 'b|ab| *12')", "string", (*TEXTS, "cab", "ab\n", "a  12")),
     "name_words": Case(
         "name_words('x')", "string", (*TEXTS, "Acme Co., Ltd.", "甲（中国）有限公司")
     ),
     "area_code": Case("area_code('x')", "string", ("+861012345678", "+8621123", "+8651212345678")),
-    "is_valid_email": Case("is_valid_email('x')", "string", EMAILS),
+    "is_usable_email": Case("is_usable_email('x')", "string", EMAILS),
+    "add_hours": Case("add_hours('cast(x as timestamp)', 4)", "string", TIMES),
     "related_object_id": Case("related_object_id('AccountObj')", "string", RELATED),
     "add_days": Case("add_days('x', 30)", "date", DATES),
     "add_days_back": Case("add_days('x', -1)", "date", DATES),

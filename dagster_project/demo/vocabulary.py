@@ -97,12 +97,12 @@ CITY_WEIGHTS: Final = (
     *(3, 1, 2, 1, 3, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1),
 )
 ABROAD: Final = (
-    Abroad("United States", "California", "San Francisco", "+141555501"),
-    Abroad("United States", "New York", "New York", "+121255501"),
-    Abroad("United Kingdom", "England", "London", "+442079460"),
-    Abroad("Singapore", "Singapore", "Singapore", "+65612345"),
+    Abroad("United States", "California", "San Francisco", "+1415555"),
+    Abroad("United States", "New York", "New York", "+1212555"),
+    Abroad("United Kingdom", "England", "London", "+44207946"),
+    Abroad("Singapore", "Singapore", "Singapore", "+656123"),
     Abroad("Germany", "Bavaria", "Munich", "+4989123456"),
-    Abroad("Australia", "New South Wales", "Sydney", "+61255500"),
+    Abroad("Australia", "New South Wales", "Sydney", "+6125550"),
 )
 STREETS: Final = ("人民路", "解放路", "建设大道", "科技路", "中山路", "长江路", "创业街", "新华路")
 MOBILE_PREFIXES: Final = (

@@ -23,11 +23,8 @@ from dagster_project.ingest.header_maps import OTHER
 from dagster_project.ingest.load import load_exports
 from dagster_project.ingest.manifest import FileEntry, Manifest
 from dagster_project.ingest.views import read_audits, register
-from dagster_project.night import judge
 from dagster_project.settings import Settings
 from dagster_project.transform.dbt import dbt_environment
-from expectations.rules import load_rules
-from expectations.runner import gate
 from tests.support import (
     NOW,
     SOURCES,
@@ -35,9 +32,6 @@ from tests.support import (
     _no_dbt_connection,
     _parsed,
     demo_settings,
-    published,
-    query,
-    run_light_night,
 )
 
 SECOND = date(2025, 3, 20)

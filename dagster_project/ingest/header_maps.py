@@ -372,7 +372,8 @@ def _other(stem: str, headers: tuple[str, ...], forms: list[str], found: Format)
     for i, form in enumerate(forms):
         if form in ignored:
             continue
-        column = headers[i] or f"column_{i + 1}"
+        # SQL ends at a zero byte.
+        column = headers[i].replace("\0", "") or f"column_{i + 1}"
         if column.casefold() in {c.casefold() for c in columns} or column.startswith("_"):
             column = f"{column}_{i + 1}".lstrip("_")
         columns[column] = (i,)

@@ -5,9 +5,12 @@ memory, and its checksum is proved on the way.
 """
 
 import hashlib
+import lzma
 import shutil
+import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +21,10 @@ from dagster_project.ingest.drops import DropFile, is_readable
 from dagster_project.ingest.errors import TruncatedFileError, UnreadableFileError
 
 CHUNK = 1 << 20
+# What zipfile raises for bytes that were changed; ValueError: names that are no text.
+BAD_ARCHIVE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ def _members(part: Part, path: Path, temp: Path) -> list[Part]:
             found = []
             for info in archive.infolist():
                 if info.is_dir() or not is_readable(info.filename):
+                    _prove_name(archive, info)
                     continue
                 inner = Part(part.file, (*part.members, info.filename))
                 if info.filename.lower().endswith(".zip"):
@@ -72,12 +80,27 @@ def _members(part: Part, path: Path, temp: Path) -> list[Part]:
                         found += _members(inner, opened.path, temp)
                 else:
                     found.append(inner)
+            if twice := [name for name, n in Counter(p.name for p in found).items() if n > 1]:
+                raise UnreadableFileError(
+                    f"{part.name}: holds {', '.join(twice)} more than once; make the archive again"
+                )
             return found
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (*BAD_ARCHIVE, OSError, NotImplementedError) as error:
         raise TruncatedFileError(
             f"{part.name}: expected a zip archive, found {path.stat().st_size} bytes that do not "
             f"end as one ({error}); export or copy it again"
         ) from error
+
+
+def _prove_name(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Compare both names that an archive has of a member that is passed over.
+
+    A table whose name is damaged in one of them would be missed without a word.
+    """
+    try:
+        archive.open(info).close()
+    except (RuntimeError, NotImplementedError):
+        return  # a document with a password is nobody's table
 
 
 @contextmanager
@@ -120,7 +143,7 @@ def _extract(archive_path: Path, member: str, target: Path, name: str) -> str:
             while chunk := stream.read(CHUNK):
                 digest.update(chunk)
                 out.write(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except BAD_ARCHIVE as error:
         raise TruncatedFileError(
             f"{name}: the archive's checksum does not hold ({error}); the zip is damaged or was "
             "copied half; export or copy it again"

@@ -23,7 +23,11 @@ MAX_LINE = 32 << 20
 DELIMITERS = ",;\t|"
 WHITESPACE = "whitespace"
 FIRST_ROW = 2
-_SEP_LINE = re.compile(r"^sep=(.)$", re.IGNORECASE)
+_SEP_LINE = re.compile(r'^sep=([^"])$', re.IGNORECASE)
+_UTF8_LETTER = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 csv.field_size_limit(MAX_LINE)
 
@@ -80,12 +84,17 @@ def detect_encoding(path: Path, *, name: str, declared: str | None) -> tuple[str
     certain = _by_mark(head)
     if certain is None and declared is None:
         certain = _by_zeros(head)
+    if certain is not None and (offset := _bad_byte(path, certain, name)) is not None:
+        raise UnreadableFileError(
+            f"{name}: begins as {certain.upper()}, but the bytes at offset {offset} are not; the "
+            "file is damaged or joined of two encodings: export it again"
+        )
     if certain is None:
         for candidate in dict.fromkeys(filter(None, (declared, "utf-8", "gb18030"))):
             if _bad_byte(path, candidate, name) is None:
                 certain = candidate.lower()
                 break
-    if certain is None:
+    if certain is None or (certain == "gb18030" != declared and _is_mostly_utf8(path)):
         offset = _bad_byte(path, declared or "utf-8", name)
         raise UnreadableFileError(
             f"{name}: expected text in {declared or 'UTF-8 or GB18030'}, found a byte at offset "
@@ -136,6 +145,16 @@ def _bad_byte(path: Path, encoding: str, name: str) -> int | None:
     return None
 
 
+def _is_mostly_utf8(path: Path) -> bool:
+    """Whether most letters beyond ASCII are UTF-8: damaged UTF-8 can pass for GB18030, as noise."""
+    good = bad = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            good += len(_UTF8_LETTER.findall(chunk))
+            bad += len(_BEYOND_ASCII.findall(_UTF8_LETTER.sub(b"", chunk)))
+    return good > bad
+
+
 def _transcode(path: Path, target: Path, encoding: str) -> None:
     with (
         path.open("r", encoding=encoding, newline="") as stream,
@@ -151,7 +170,7 @@ def _layout(
     with path.open("r", encoding="utf-8-sig", newline="") as stream:
         line = stream.readline(CHUNK)
         skip = 0
-        if match := _SEP_LINE.match(line.strip()):
+        if match := _SEP_LINE.match(line.rstrip("\r\n")):
             delimiter, skip = delimiter or match[1], 1
         else:
             stream.seek(0)
@@ -162,9 +181,12 @@ def _layout(
                 unquoted = re.sub(r'"[^"]*"', "", line)
                 delimiter = max(DELIMITERS, key=unquoted.count)
             try:
-                headers = next(csv.reader(stream, delimiter=delimiter), [])
+                headers = next(csv.reader(stream, delimiter=delimiter, strict=True), [])
             except csv.Error as error:
-                raise UnreadableFileError(f"{name}: no header line ({error})") from error
+                raise UnreadableFileError(
+                    f"{name}: expected a header line, found one with a quote out of place "
+                    f"({error}); export it again"
+                ) from error
     if not any(header.strip() for header in headers):
         raise UnreadableFileError(
             f"{name}: expected a header line, found an empty file; export it again"

@@ -1,5 +1,6 @@
 """Excel sheets to cells: every visible sheet with a header, all cells as text."""
 
+import zipfile
 from functools import reduce
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 
 from dagster_project.ingest.cells import Cells
 from dagster_project.ingest.errors import TruncatedFileError
+from dagster_project.ingest.parts import BAD_ARCHIVE
 
 FIRST_ROW = 2
 
@@ -20,6 +22,7 @@ def read_excel(path: Path, *, name: str, temp: Path, template_words: frozenset[s
 
     template_words: what row 2 of an import template says about each column's type.
     """
+    _prove(path, name)
     try:
         book = fastexcel.read_excel(path)
         sheets = [
@@ -43,6 +46,22 @@ def read_excel(path: Path, *, name: str, temp: Path, template_words: frozenset[s
             f"{name}: expected a sheet with a header row, found none; export it again"
         )
     return found
+
+
+def _prove(path: Path, name: str) -> None:
+    """Prove the checksums: the reader stops at the last row, and a changed byte can be a value."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (*BAD_ARCHIVE, OSError, RuntimeError) as error:
+        damaged = str(error)
+    if damaged is not None:
+        raise TruncatedFileError(
+            f"{name}: expected an Excel workbook, found one that is damaged ({damaged}); "
+            "export or copy it again"
+        )
 
 
 def _cells(table: pa.Table, temp: Path, title: str, template_words: frozenset[str]) -> Cells | None:

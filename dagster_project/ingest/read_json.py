@@ -42,7 +42,7 @@ def read_json(path: Path, *, name: str, temp: Path, con: duckdb.DuckDBPyConnecti
             f"read_json({literal(path)}, {options}, columns = {{{types}}})) "
             f"to {literal(target)} (format parquet, compression snappy)"
         )
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+    except duckdb.Error as error:
         if layout == "array":
             raise TruncatedFileError(
                 f"{name}: expected a JSON array, found one that does not parse ({error}); "
@@ -82,7 +82,7 @@ def _read_lines(path: Path, target: Path, name: str) -> Cells:
     def rows() -> Iterator[Row]:
         for number, (record, text) in enumerate(_records(path), start=1):
             if record is None:
-                yield Row(number, [None] * len(keys), "not a JSON object", text)
+                yield Row(number, [None] * len(keys), "not a JSON object in UTF-8", text)
             else:
                 yield Row(number, [_value_text(record.get(key)) for key in keys])
 
@@ -98,17 +98,26 @@ def _read_lines(path: Path, target: Path, name: str) -> Cells:
 
 
 def _records(path: Path) -> Iterator[tuple[dict[str, object] | None, str]]:
-    with path.open("r", encoding="utf-8-sig", errors="replace") as stream:
+    with path.open("r", encoding="utf-8-sig", errors="surrogateescape") as stream:
         for line in stream:
-            text = line.strip()
-            if not text:
-                continue
-            try:
-                # Numbers stay as they were written: 1.10 is not 1.1 in a text column.
-                record = json.loads(text, parse_float=Decimal)
-            except json.JSONDecodeError:
-                record = None
-            yield (record if isinstance(record, dict) else None), text
+            if text := line.strip():
+                yield (
+                    _record(text),
+                    text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+                )
+
+
+def _record(text: str) -> dict[str, object] | None:
+    """Parse one line; null for what is no object, or holds letters that no text can hold."""
+    try:
+        text.encode()
+        # Numbers stay as they were written: 1.10 is not 1.1 in a text column.
+        record = json.loads(text, parse_float=Decimal)
+        if "\\ud" in text.lower():
+            json.dumps(record, ensure_ascii=False, default=str).encode()
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _value_text(value: object) -> str | None:

@@ -21,7 +21,7 @@ def read_parquet(path: Path, *, name: str, temp: Path, con: duckdb.DuckDBPyConne
             f"copy (select {casts} from read_parquet({literal(path)})) to {literal(target)} "
             "(format parquet, compression snappy)"
         )
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+    except duckdb.Error as error:
         raise TruncatedFileError(
             f"{name}: expected a Parquet file, found a damaged one ({error}); write it again"
         ) from error

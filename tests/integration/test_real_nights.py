@@ -87,6 +87,39 @@ def test_zoho_customers_are_classified(zoho: Settings) -> None:
     assert rows(zoho, "select count(*) > 0 from funnel_conversion") == [(True,)]
 
 
+def test_zoho_rules_are_not_judged_on_what_was_never_exported(zoho: Settings) -> None:
+    """Accounts of this workspace have no phone or address, leads no link to what they became."""
+    assert rows(
+        zoho,
+        "select distinct status from dq_results where (rule_id, entity) in "
+        "(('ENT-002', 'accounts'), ('ENT-048', 'leads'))",
+    ) == [("NOT_APPLICABLE",)]
+
+
+def test_zoho_lines_that_do_not_add_up_are_those_of_the_file(zoho: Settings) -> None:
+    wrong = 0
+    for name in ("Sales_Order_Line_Items", "Invoice_Line_Items"):
+        frame = pd.read_csv(
+            Path(DATA or "") / "zoho_crm_analytics_sample" / f"{name}.csv", dtype=str
+        )
+        columns = ["Quantity", "List Price", "Discount", "Tax", "Net Total"]
+        texts = frame[columns].replace(r"[$,]", "", regex=True)
+        quantity, price, discount, tax, total = (pd.to_numeric(texts[c]) for c in columns)
+        parts = quantity * price - discount
+        gaps = ((parts - total).abs().round(6), (parts + tax - total).abs().round(6))
+        wrong += int(((gaps[0] > 0.01) & (gaps[1] > 0.01)).sum())
+
+    assert rows(
+        zoho, "select failed from dq_results where rule_id = 'ENT-041' and entity = 'order_lines'"
+    ) == [(wrong,)]
+
+
+def test_zoho_a_missing_account_is_named_as_in_the_file(zoho: Settings) -> None:
+    assert rows(
+        zoho, "select distinct value from dq_violations where rule_id = 'STR-008' order by 1"
+    ) == [("2238",), ("2243",)]
+
+
 # Maven: a third CRM by configuration ----------------------------------------------------------
 
 

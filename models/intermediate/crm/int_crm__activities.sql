@@ -107,6 +107,14 @@ select
         accounts.account_key,
         contact_points.party_key
     ) as party_key,
+    -- The account it names as a person finds it in the export.
+    coalesce(
+        versions.account_id,
+        versions.related_id,
+        {{ related_object_id('AccountObj') }},
+        versions.feed_record_id,
+        versions.contact_id
+    ) as party_id,
     {{ record_key('contacts', 'versions.contact_id', 'versions._source') }} as contact_key,
     coalesce(
         {{ record_key('deals', 'versions.deal_id', 'versions._source') }},

@@ -22,6 +22,7 @@ select
     {{ rounded(discounted(
         'cast(versions.quantity as double) * cast(versions.list_price as double)', 'versions'
     )) }} as parts_doc,
+    coalesce(cast(versions.tax as double), 0) as tax_doc,
     cast(versions.line_total as decimal(18, 2)) as line_total_doc,
     versions._cast_errors as cast_errors,
     coalesce(versions.line_total <> round(versions.line_total, 2), false) as has_long_decimals,

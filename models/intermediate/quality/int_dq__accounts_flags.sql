@@ -24,7 +24,7 @@ records as (
 exported as (
     {{ exported_fields([
         'source_channel', 'industry', 'country', 'province', 'city', 'employees', 'company_size',
-        'annual_revenue', 'birth_date', 'occupation',
+        'annual_revenue', 'birth_date', 'occupation', 'phone', 'mobile', 'email',
     ]) }}
 ),
 
@@ -103,7 +103,7 @@ select
     {{ flag('ent_001', applies=is_alive, fails='records.account_name is null') }},
     {{ flag(
         'ent_002',
-        applies=is_alive,
+        applies=is_alive ~ ' and (exported.has_phone or exported.has_mobile or exported.has_email)',
         fails='coalesce(records.phone, records.mobile, records.email) is null'
     ) }},
     {{ flag(

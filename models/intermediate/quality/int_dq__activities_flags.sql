@@ -53,7 +53,7 @@ select
         'str_008',
         applies='records.party_key is not null',
         fails='parties.record_key is null',
-        value='records.party_key'
+        value='coalesce(records.party_id, records.party_key)'
     ) }},
     {{ flag(
         'ent_025',

@@ -23,6 +23,7 @@ records as (
 exported as (
     {{ exported_fields([
         'source_channel', 'country', 'province', 'city', 'intended_product', 'next_follow_at',
+        'converted_account_key', 'converted_contact_key', 'converted_deal_key',
     ]) }}
 ),
 
@@ -214,7 +215,8 @@ select
     ) }},
     {{ flag(
         'ent_048',
-        applies=is_alive ~ ' and records.is_converted',
+        applies=is_alive ~ ' and records.is_converted and (exported.has_converted_account_key'
+        ~ ' or exported.has_converted_contact_key or exported.has_converted_deal_key)',
         fails='coalesce(records.converted_account_key, records.converted_contact_key) is null'
         ~ ' or records.converted_deal_key is null',
         value="case when records.converted_deal_key is null then 'deal' else 'customer' end"

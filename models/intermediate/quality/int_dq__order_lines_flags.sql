@@ -59,7 +59,8 @@ select
     {{ flag(
         'ent_041',
         applies='records.parts_doc is not null and records.line_total_doc is not null',
-        fails=differ('records.parts_doc', 'records.line_total_doc'),
+        fails=differ('records.parts_doc', 'records.line_total_doc') ~ ' and '
+        ~ differ('(records.parts_doc + records.tax_doc)', 'records.line_total_doc'),
         value='records.line_total_doc'
     ) }}
 from records

@@ -27,9 +27,9 @@ select
     records.owner_key,
     {{ flag(
         'upd_014',
-        applies="records.record_kind = 'complaints' and records.occurred_date is not null"
-        ~ ' and coalesce(records.closed_date > records.as_of_date, true)',
-        fails=days_between('records.occurred_date', 'records.as_of_date')
+        applies="records.record_kind = 'complaints' and records.occurred_date is not null",
+        fails='coalesce(records.closed_date > records.as_of_date, true) and '
+        ~ days_between('records.occurred_date', 'records.as_of_date')
         ~ ' >= thresholds.complaint_days',
         value='records.occurred_date'
     ) }}

@@ -1,28 +1,24 @@
-"""The same nights on DuckDB and on Spark publish equal tables, and the rules judge them equally.
+"""The same nights on DuckDB and on Spark publish equal tables: two in a row, and the second again.
 
-The first night runs on Spark as the command line runs it: Dagster, dbt as a child, Great
-Expectations on Spark. The second one and its re-run take the short way.
+They take the short way; the way of the command line is in test_checks_on_spark.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from dagster_project.demo import write_demo_exports
-from dagster_project.night import judge
 from dagster_project.settings import Settings
-from expectations.rules import Stage, load_rules
 from tests.spark.support import (
     one_session,
     run_light_spark_night,
     spark_settings,
     unequal_tables,
 )
-from tests.support import NOW, deliver, demo_settings, published, run_light_night, run_night
+from tests.support import NOW, deliver, demo_settings, published, run_light_night
 
 pytestmark = pytest.mark.spark
 
@@ -54,15 +50,12 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
             copies[-1].write_bytes(published(settings.home).read_bytes())
         pairs[name] = (copies[0], copies[1])
 
-    for settings in (embedded, distributed):
-        deliver(world, settings, LAST - timedelta(days=1))
-    run_light_night(embedded, now=NOW)
-    run_night(distributed, now=NOW)
-    keep("first")
-    for settings in (embedded, distributed):
-        deliver(world, settings, LAST)
+    days = (LAST - timedelta(days=1), LAST, None)
     with one_session():
-        for number, name in enumerate(NAMES[1:], start=1):
+        for number, (name, day) in enumerate(zip(NAMES, days, strict=True)):
+            for settings in (embedded, distributed):
+                if day:
+                    deliver(world, settings, day)
             now = NOW + timedelta(minutes=number)
             run_light_night(embedded, now=now)
             run_light_spark_night(distributed, now=now)
@@ -73,17 +66,6 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
 @pytest.mark.parametrize("name", NAMES)
 def test_both_engines_publish_equal_tables(nights: Nights, name: str) -> None:
     assert unequal_tables(*nights.pairs[name]) == []
-
-
-def test_the_rules_judge_both_engines_equally(nights: Nights) -> None:
-    rules = load_rules()
-    for stage in get_args(Stage):
-        on_duckdb, on_spark = (
-            judge(settings, stage=stage, rules=rules)
-            for settings in (nights.embedded, nights.distributed)
-        )
-        assert on_duckdb
-        assert on_spark == on_duckdb
 
 
 def test_nothing_of_spark_lies_in_the_working_directory(nights: Nights) -> None:

@@ -50,7 +50,7 @@ deliveries as (
         and records.delivery_date
         <= {{ add_days('run_context.as_of_date', '-thresholds.survey_days') }}
         and records.delivery_date
-        > {{ add_days('run_context.as_of_date', '-thresholds.survey_window_days') }}
+        >= {{ add_days('run_context.as_of_date', '-thresholds.survey_window_days') }}
 ),
 
 surveys as (

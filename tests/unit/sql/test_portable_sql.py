@@ -117,6 +117,9 @@ def _make_flag_tables(path: Path) -> None:
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema intermediate; create schema raw; create schema seeds")
         connection.execute("create table seeds.legal_forms as select 'Ltd.' as legal_form")
+        connection.execute(
+            "create table seeds.name_words as select 'mr' as word, 'word' as match_kind"
+        )
         for entity, columns in flags.items():
             name = "raw.drop_audit" if entity == "drops" else f"intermediate.int_dq__{entity}_flags"
             typed = ", ".join(f"{column} boolean" for column in dict.fromkeys(columns))

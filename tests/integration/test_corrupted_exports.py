@@ -404,7 +404,8 @@ def test_more_corrupted_files(world, tmp_path, seed):
     check(world, tmp_path / "home", seed)
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in (2, 3))])
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_whole_night_over_corrupted_files(world, tmp_path, seed):
     drop = corrupted(Random(seed), world.second, share=0.15)
     settings = deliver_into(world, tmp_path / "home", drop)

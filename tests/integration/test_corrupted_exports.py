@@ -340,7 +340,7 @@ def fault(entry: FileEntry, content: bytes, refusal: str | None) -> str | None:
     said = None
     read, loaded, held = entry.rows_read, entry.rows_loaded, entry.rows_quarantined
     if entry.error:
-        if entry.part not in entry.error or refusal is None:
+        if entry.container not in entry.error or refusal is None:
             said = f"an error that stops nothing: {entry.error}"
     elif refusal is not None:
         pass
@@ -370,7 +370,13 @@ def faults(settings: Settings, drop: Drop) -> list[str]:
         is_told = any(entry.error for entry in entries.get(archive, ()))
         if not is_readable(name) or name.endswith(".zip") or (is_told and "/" in name):
             continue
-        its = entries.get((source, name), [])
+        its = entries.get((source, name), []) or [
+            # A member renamed by a changed byte: the error gives both names.
+            entry
+            for (of, _), others in entries.items()
+            for entry in others
+            if of == source and "/" in name and name.split("/")[1] in (entry.error or "")
+        ]
         found_faults = [fault(e, content, refusals.get((source, e.kind))) for e in its]
         said += [
             f"{source}/{name} ({drop.happened.get((source, name), 'untouched')}): {text}"

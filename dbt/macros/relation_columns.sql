@@ -12,6 +12,29 @@
     {{ return(names) }}
 {%- endmacro %}
 
+{#- Ids of rules by their columns, a row each (a relation). -#}
+{% macro rule_rows(rules) -%}
+    (
+        {%- for rule in rules %}
+            select '{{ rule | upper | replace("_", "-") }}' as rule_id
+            {{ 'union all' if not loop.last }}
+        {%- else %}
+            select cast(null as string) as rule_id where false
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- The value of the column that belongs to a rule: ent_001 with this ending where rule_id is ENT-001. -#}
+{% macro of_rule(rules, ending, otherwise) -%}
+    case rules.rule_id
+        {%- for rule in rules %}
+            when '{{ rule | upper | replace("_", "-") }}' then {{ rule }}{{ ending }}
+        {%- else %}
+            when '' then {{ otherwise }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
 {#- Tables with flag columns, by entity: what is added to this list is judged, counted and listed. -#}
 {% macro flag_tables() -%}
     {{ return([

@@ -34,20 +34,20 @@ with
 {% endfor %}
 counts as (
     {%- for entity in entities %}
-        {%- for rule in rule_columns(ref('int_dq__' ~ entity ~ '_flags')) %}
-            select
-                as_of_date,
-                '{{ rule | upper | replace("_", "-") }}' as rule_id,
-                '{{ entity }}' as entity,
-                crm_source,
-                owner_key,
-                {{ rule }}_evaluated as evaluated,
-                {{ rule }}_failed as failed,
-                records - {{ rule }}_evaluated as not_applicable,
-                cast(null as string) as error
-            from {{ entity }}
-            union all
-        {%- endfor %}
+        {%- set rules = rule_columns(ref('int_dq__' ~ entity ~ '_flags')) %}
+        select
+            {{ entity }}.as_of_date,
+            rules.rule_id,
+            '{{ entity }}' as entity,
+            {{ entity }}.crm_source,
+            {{ entity }}.owner_key,
+            {{ of_rule(rules, '_evaluated', '0') }} as evaluated,
+            {{ of_rule(rules, '_failed', '0') }} as failed,
+            {{ entity }}.records - {{ of_rule(rules, '_evaluated', '0') }} as not_applicable,
+            cast(null as string) as error
+        from {{ entity }}
+        cross join {{ rule_rows(rules) }} as rules
+        union all
     {%- endfor %}
     select
         run_context.as_of_date,

@@ -25,20 +25,20 @@ with
 {% endfor %}
 found as (
     {%- for entity in entities %}
-        {%- for rule in rule_columns(ref('int_dq__' ~ entity ~ '_flags')) %}
-            select
-                as_of_date,
-                '{{ rule | upper | replace("_", "-") }}' as rule_id,
-                entity,
-                crm_source,
-                record_kind,
-                record_id,
-                owner_key,
-                cast({{ rule }}_value as string) as value
-            from {{ entity }}
-            where {{ rule }}
-            union all
-        {%- endfor %}
+        {%- set rules = rule_columns(ref('int_dq__' ~ entity ~ '_flags')) %}
+        select
+            {{ entity }}.as_of_date,
+            rules.rule_id,
+            {{ entity }}.entity,
+            {{ entity }}.crm_source,
+            {{ entity }}.record_kind,
+            {{ entity }}.record_id,
+            {{ entity }}.owner_key,
+            {{ of_rule(rules, '_value', 'null') }} as value
+        from {{ entity }}
+        cross join {{ rule_rows(rules) }} as rules
+        where {{ of_rule(rules, '', 'false') }}
+        union all
     {%- endfor %}
     select
         run_context.as_of_date,

@@ -273,9 +273,11 @@ select
     {{ flag(
         'upd_012',
         applies=is_alive ~ ' and coalesce(records.mobile, records.phone, records.email) is not null',
-        fails='dead_phones.contact_point is not null or dead_emails.contact_point is not null',
-        value='case when dead_phones.contact_point is not null'
-        ~ ' then coalesce(records.mobile, records.phone) else records.email end'
+        fails='coalesce('
+        ~ 'dead_mobiles.contact_point, dead_phones.contact_point, dead_emails.contact_point'
+        ~ ') is not null',
+        value='case when dead_mobiles.contact_point is not null then records.mobile'
+        ~ ' when dead_phones.contact_point is not null then records.phone else records.email end'
     ) }}
 from records
 cross join run_context
@@ -286,8 +288,10 @@ left join contact_sources on records.crm_source = contact_sources.crm_source
 left join touches on records.account_key = touches.record_key
 left join profiles on records.account_key = profiles.record_key
 left join duplicates on records.account_key = duplicates.record_key
+left join dead_points as dead_mobiles
+    on records.mobile_e164 = dead_mobiles.contact_point
 left join dead_points as dead_phones
-    on coalesce(records.mobile_e164, records.phone_e164) = dead_phones.contact_point
+    on records.phone_e164 = dead_phones.contact_point
 left join dead_points as dead_emails
     on records.email_normalised = dead_emails.contact_point
 left join places on {{ same_place('records', 'places') }}

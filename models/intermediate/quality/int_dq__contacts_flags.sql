@@ -123,9 +123,11 @@ select
     {{ flag(
         'upd_012',
         applies=is_alive ~ ' and coalesce(records.mobile, records.phone, records.email) is not null',
-        fails='dead_phones.contact_point is not null or dead_emails.contact_point is not null',
-        value='case when dead_phones.contact_point is not null'
-        ~ ' then coalesce(records.mobile, records.phone) else records.email end'
+        fails='coalesce('
+        ~ 'dead_mobiles.contact_point, dead_phones.contact_point, dead_emails.contact_point'
+        ~ ') is not null',
+        value='case when dead_mobiles.contact_point is not null then records.mobile'
+        ~ ' when dead_phones.contact_point is not null then records.phone else records.email end'
     ) }}
 from records
 cross join run_context
@@ -133,8 +135,10 @@ cross join thresholds
 left join individuals on records.crm_source = individuals.crm_source
 left join accounts on records.account_key = accounts.record_key
 left join duplicates on records.contact_key = duplicates.record_key
+left join dead_points as dead_mobiles
+    on records.mobile_e164 = dead_mobiles.contact_point
 left join dead_points as dead_phones
-    on coalesce(records.mobile_e164, records.phone_e164) = dead_phones.contact_point
+    on records.phone_e164 = dead_phones.contact_point
 left join dead_points as dead_emails
     on records.email_normalised = dead_emails.contact_point
 left join genders

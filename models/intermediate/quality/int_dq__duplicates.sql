@@ -9,7 +9,8 @@ records as (
     select
         accounts.crm_source,
         accounts.account_key as record_key,
-        coalesce(accounts.mobile_e164, accounts.phone_e164) as phone,
+        accounts.phone_e164 as phone,
+        nullif(accounts.mobile_e164, accounts.phone_e164) as mobile,
         accounts.email_normalised as email,
         accounts.credit_code_normalised as credit_code,
         accounts.name_key || '|' || coalesce(accounts.city, '') as name_and_city
@@ -20,7 +21,8 @@ records as (
     select
         contacts.crm_source,
         contacts.contact_key as record_key,
-        coalesce(contacts.mobile_e164, contacts.phone_e164) as phone,
+        contacts.phone_e164 as phone,
+        nullif(contacts.mobile_e164, contacts.phone_e164) as mobile,
         contacts.email_normalised as email,
         cast(null as string) as credit_code,
         contacts.name_key || '|' || coalesce(contacts.city, '') as name_and_city
@@ -30,11 +32,14 @@ records as (
 ),
 
 points as (
-    {%- for point in ['phone', 'email', 'credit_code', 'name_and_city'] %}
+    {%- for point, kind in [
+        ('phone', 'phone'), ('mobile', 'phone'), ('email', 'email'), ('credit_code', 'credit_code'),
+        ('name_and_city', 'name_and_city'),
+    ] %}
         select
             crm_source,
             record_key,
-            '{{ point }}' as point_kind,
+            '{{ kind }}' as point_kind,
             {{ point }} as contact_value
         from records
         where {{ point }} is not null

@@ -33,21 +33,16 @@ touches as (
 
 -- A lead entered again: an earlier one of its source bears the same number or address.
 points as (
-    select
-        lead_key,
-        crm_source,
-        created_at,
-        coalesce(mobile_e164, phone_e164) as contact_value
-    from records
-    where coalesce(mobile_e164, phone_e164) is not null
-    union all
-    select
-        lead_key,
-        crm_source,
-        created_at,
-        email_normalised as contact_value
-    from records
-    where email_normalised is not null
+    {%- for point in ['phone_e164', 'nullif(mobile_e164, phone_e164)', 'email_normalised'] %}
+        select
+            lead_key,
+            crm_source,
+            created_at,
+            {{ point }} as contact_value
+        from records
+        where {{ point }} is not null
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 followed as (
@@ -258,9 +253,11 @@ select
     {{ flag(
         'upd_012',
         applies=is_open ~ ' and coalesce(records.mobile, records.phone, records.email) is not null',
-        fails='dead_phones.contact_point is not null or dead_emails.contact_point is not null',
-        value='case when dead_phones.contact_point is not null'
-        ~ ' then coalesce(records.mobile, records.phone) else records.email end'
+        fails='coalesce('
+        ~ 'dead_mobiles.contact_point, dead_phones.contact_point, dead_emails.contact_point'
+        ~ ') is not null',
+        value='case when dead_mobiles.contact_point is not null then records.mobile'
+        ~ ' when dead_phones.contact_point is not null then records.phone else records.email end'
     ) }}
 from records
 cross join run_context
@@ -268,8 +265,10 @@ cross join thresholds
 left join exported on records.crm_source = exported.crm_source
 left join touches on records.lead_key = touches.record_key
 left join repetitions on records.lead_key = repetitions.lead_key
+left join dead_points as dead_mobiles
+    on records.mobile_e164 = dead_mobiles.contact_point
 left join dead_points as dead_phones
-    on coalesce(records.mobile_e164, records.phone_e164) = dead_phones.contact_point
+    on records.phone_e164 = dead_phones.contact_point
 left join dead_points as dead_emails
     on records.email_normalised = dead_emails.contact_point
 left join places on {{ same_place('records', 'places') }}

@@ -24,14 +24,16 @@ elsewhere as (
         violations.customer_key,
         count(distinct violations.rule_id || violations.entity) as failed
     from {{ ref('int_dq__violations') }} as violations
-    inner join {{ ref('int_customers__source_map') }} as source_map
-        on violations.customer_key = source_map.customer_key
+    left join {{ ref('int_customers__source_map') }} as own_records
+        on
+            violations.customer_key = own_records.customer_key
+            and violations.crm_source = own_records.crm_source
+            and violations.entity = own_records.record_type || 's'
+            and violations.record_id = own_records.source_id
     where
         violations.rule_id not like 'STR-%'
-        and (
-            violations.entity <> source_map.record_type || 's'
-            or violations.record_id <> source_map.source_id
-        )
+        and violations.customer_key is not null
+        and own_records.record_key is null
     group by violations.customer_key
 )
 

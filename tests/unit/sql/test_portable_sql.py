@@ -90,7 +90,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         if macro_namespace != "kefen" or macro_name in CONFIGURING:
             return dispatch(self, macro_name, macro_namespace)
         # A regular expression is the macro's business.
-        last = 1 if macro_name == "matches" else None
+        last = 1 if macro_name in {"matches", "ending"} else None
         return lambda *args: f"xdb_{macro_name}({', '.join(str(arg) for arg in args[:last])})"
 
     from dbt.cli.main import dbtRunner  # noqa: PLC0415

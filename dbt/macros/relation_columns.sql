@@ -62,7 +62,7 @@
     from what reads it. -#}
 {% macro earlier_nights(table) -%}
     {{ return(load_relation(api.Relation.create(
-        database=this.database, schema='main', identifier=table
+        database=target.get('database'), schema='main', identifier=table
     ))) }}
 {%- endmacro %}
 

@@ -33,6 +33,7 @@ CHECKS = """
     with rules as (
         select rule_id, entity, severity,
             case
+                when bool_or(status = 'ERROR') then 'ERROR'
                 when bool_or(status = 'FAIL') then 'FAIL'
                 when bool_or(status = 'PASS') then 'PASS'
                 else 'NOT_APPLICABLE'
@@ -46,7 +47,8 @@ CHECKS = """
         severity,
         count(*) filter (where status = 'PASS') as passed,
         count(*) filter (where status = 'FAIL') as failed,
-        count(*) filter (where status = 'NOT_APPLICABLE') as not_applicable
+        count(*) filter (where status = 'NOT_APPLICABLE') as not_applicable,
+        count(*) filter (where status = 'ERROR') as errors
     from rules
     group by severity
     order by case severity when 'critical' then 1 when 'warning' then 2 else 3 end
@@ -80,11 +82,13 @@ UNASSIGNED = """
 """
 
 WORST = """
-    select rule_id, entity, crm_source, failed, evaluated, description_zh, description_en
+    select rule_id, entity, crm_source, severity, failed, evaluated,
+        coalesce('无法执行: ' || error, description_zh) as description_zh,
+        coalesce('could not be judged: ' || error, description_en) as description_en
     from main.dq_results
-    where status = 'FAIL'
+    where status in ('ERROR', 'FAIL')
         and as_of_date = (select max(as_of_date) from raw.run_context)
-    order by case severity when 'critical' then 1 when 'warning' then 2 else 3 end,
+    order by status, case severity when 'critical' then 1 when 'warning' then 2 else 3 end,
         failed desc, rule_id, entity, crm_source
     limit 10
 """

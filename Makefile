@@ -29,6 +29,7 @@ $(UV):
 
 target/manifest.json: .venv/.installed $(MODELS)
 	@$(DBT) --quiet parse --profiles-dir dbt
+	@$(RUN) -m dagster_project.changes.compile
 
 install: target/manifest.json ## Install everything the project needs
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from dagster import Definitions, in_process_executor
 
+from dagster_project.defs.changes.assets import build_change_assets
 from dagster_project.defs.clv.assets import build_clv_assets
 from dagster_project.defs.dbt.assets import build_dbt_assets
 from dagster_project.defs.jobs import backfill, nightly
@@ -19,13 +20,17 @@ from dagster_project.defs.sensors import build_drop_sensor
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitions:
     """Assets, checks, jobs, schedule and sensor of Kefen."""
     records, marts = build_dbt_assets()
+    changes = build_change_assets(classes=sorted(marts.keys))
     return Definitions(
         assets=[
             *build_raw_assets(staging=sorted(records.keys)),
             records,
             *build_clv_assets(records=sorted(records.keys)),
             marts,
-            *build_publish_assets(upstream=sorted(marts.keys)),
+            *changes,
+            *build_publish_assets(
+                upstream=[*sorted(marts.keys), *(key for one in changes for key in one.keys)]
+            ),
         ],
         asset_checks=build_checks(),
         jobs=[nightly, backfill],

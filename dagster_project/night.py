@@ -13,6 +13,8 @@ from pathlib import Path
 
 import duckdb
 
+from dagster_project.changes.causes import copy_changes, find_changes
+from dagster_project.changes.pairs import neighbours
 from dagster_project.clv.predictions import Asked, Predicted
 from dagster_project.clv.predictions import predict as predict_values
 from dagster_project.demo.exports import write_demo_exports
@@ -23,7 +25,7 @@ from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publicatio
 from dagster_project.report.fix_lists import write_fix_lists
 from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
 from dagster_project.report.summary import summarise
-from dagster_project.rules.noted import note_rules
+from dagster_project.rules.noted import days_of_new_rules, note_rules
 from dagster_project.rules.validate import check_rules
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, Exports, knowledge_date, run_dates
@@ -91,10 +93,16 @@ def prepare(
     exports = Exports(first=min(dates_loaded), newest=max(dates_loaded))
     engine = engine_of(settings)
     days = _days(exports, as_of=as_of, known=known, date_range=date_range)
-    newest_history = engine.newest_history()
-    if date_range and newest_history:
-        days = sorted({*days, newest_history})
-    dates = run_dates(days, exports=exports, settings=settings, known=known)
+    history = engine.history_dates()
+    if date_range and history:
+        days = sorted({*days, history[-1]})
+    dates = run_dates(
+        days,
+        exports=exports,
+        settings=settings,
+        known=known,
+        compared=neighbours(settings, history, days).missing,
+    )
     engine.register(dates, known=known)
     normalise(engine)
     return Prepared(files_new=len(report.landed), rows_read=report.rows_read, dates=dates)
@@ -146,17 +154,15 @@ def complete_manifest(settings: Settings) -> int:
 def predict(settings: Settings) -> Predicted:
     """Predict the value of every customer on every date of the run, once the records are judged."""
     engine = engine_of(settings)
-    exported = engine.fetch(
-        "select min(export_date) as first, max(export_date) as newest from raw.drop_audit"
-    ).to_pylist()[0]
-    exports = Exports(first=exported["first"], newest=exported["newest"])
+    exports = _exports(engine)
     rows = engine.fetch(
         "select context.as_of_date, context.knowledge_date, "
         "cast(thresholds.clv_monthly_discount_pct as double) as discount_pct, "
         "cast(thresholds.clv_min_repeat_customers as double) as min_repeat_customers "
         "from raw.run_context as context "
         "inner join intermediate.int_config__thresholds as thresholds "
-        "on context.as_of_date = thresholds.as_of_date where context.is_requested"
+        "on context.as_of_date = thresholds.as_of_date "
+        "where context.is_requested or context.is_compared"
     ).to_pylist()
     asked = [
         Asked(
@@ -176,6 +182,31 @@ def predict(settings: Settings) -> Predicted:
     )
 
 
+def _exports(engine: Engine) -> Exports:
+    exported = engine.fetch(
+        "select min(export_date) as first, max(export_date) as newest from raw.drop_audit"
+    ).to_pylist()[0]
+    return Exports(first=exported["first"], newest=exported["newest"])
+
+
+def explain_changes(settings: Settings) -> int:
+    """Find what changed on the dates of the run, and why; give the number of changes."""
+    engine = engine_of(settings)
+    dates = [AsOf(**row) for row in engine.fetch("select * from raw.run_context").to_pylist()]
+    history = engine.history_dates()
+    days = [one.as_of_date for one in dates if one.is_requested]
+    previous = neighbours(settings, history, days).previous
+    others = sorted({*previous, *previous.values()} - set(days))
+    compared = run_dates(others, exports=_exports(engine), settings=settings) if others else []
+    return find_changes(
+        settings,
+        engine,
+        dates,
+        compared=[one for one in compared if one.is_requested],
+        rules_changed=days_of_new_rules(settings, previous, computed=days),
+    )
+
+
 def release(settings: Settings) -> None:
     """Let go of what dbt's process needs for itself."""
     engine_of(settings).release()
@@ -190,6 +221,7 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
         record = _record(connection, settings, run_id=run_id, started_at=started_at)
         replaces = _is_newest_publication(connection)
         _write_run_log(connection, [*run_records(settings), record])
+        copy_changes(settings, connection)
     publication = publish(
         settings,
         run_id=run_id,

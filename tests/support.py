@@ -19,7 +19,15 @@ import yaml
 from dagster import DagsterInstance  # noqa: TID251
 
 from dagster_project.defs.run import run_job
-from dagster_project.night import Finished, complete_manifest, finish, predict, prepare, run_id_of
+from dagster_project.night import (
+    Finished,
+    complete_manifest,
+    explain_changes,
+    finish,
+    predict,
+    prepare,
+    run_id_of,
+)
 from dagster_project.settings import PROJECT_DIR, Settings
 from dagster_project.transform.dbt import dbt_environment
 
@@ -134,6 +142,7 @@ def run_light_night(
     complete_manifest(settings)
     predict(settings)
     _dbt_build(settings, "--select", "tag:classes", *left_out)
+    explain_changes(settings)
     return finish(settings, run_id=run_id_of(now), started_at=now)
 
 

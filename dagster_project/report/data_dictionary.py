@@ -45,6 +45,9 @@ def _models(area: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in sorted(area.glob("_*__models.yml")):
         found += yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    for path in sorted(area.glob("_*__sources.yml")):
+        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+            found += source["tables"]
     return found
 
 

@@ -105,6 +105,19 @@ COVERAGE = """
     order by dimension
 """
 
+CHANGES = """
+    select
+        cause,
+        cause_label_zh as 中文,
+        cause_label_en as english,
+        count(distinct customer_key) as customers,
+        count(*) as changes
+    from main.customer_class_changes
+    where as_of_date = (select max(as_of_date) from raw.run_context where is_newest)
+    group by all
+    order by changes desc, cause
+"""
+
 
 def summarise(
     connection: duckdb.DuckDBPyConnection,
@@ -145,6 +158,8 @@ def summarise(
     parts += [
         "Unknown, in percent of the customers it applies to, by source 各来源未知占比（%）:",
         markdown_table(connection, COVERAGE),
+        "## Changes since the date before 与前一日期相比的变动",
+        markdown_table(connection, CHANGES),
         "## Where 位置",
         f"- database 数据库: `{publication.database or '(not replaced: an older date)'}`",
         f"- Parquet: `{publication.run_dir}`",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Protocol
 
+import duckdb
 import pyarrow as pa
 
 from dagster_project.settings import Settings
@@ -26,8 +27,8 @@ HISTORY_TABLES = (
 class Engine(Protocol):
     """What a night needs besides dbt; its state is on disk, so that a step may build it anew."""
 
-    def newest_history(self) -> date | None:
-        """Give the newest date of the class history, restored from the publication if lost."""
+    def history_dates(self) -> list[date]:
+        """Give the dates of the class history, restored from the publication if lost."""
 
     def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
         """Make schema raw: what is landed up to `known`, and the dates of the run."""
@@ -46,6 +47,9 @@ class Engine(Protocol):
 
     def row_counts(self) -> dict[str, int]:
         """Count the rows of every model that is a table."""
+
+    def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Attach the tables of the models to a DuckDB connection, to be read under that name."""
 
     def gather(self) -> None:
         """Bring what is published, and what the summary reads, into the working DuckDB file."""

@@ -40,16 +40,16 @@ class DuckDBEngine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def newest_history(self) -> date | None:
-        """Give the newest date of the class history, restored from the publication if lost."""
+    def history_dates(self) -> list[date]:
+        """Give the dates of the class history, restored from the publication if lost."""
         with open_work_db(self._settings) as connection:
             restore_history(connection, self._settings)
             if not _has_table(connection, "customer_classification_history"):
-                return None
-            newest = connection.execute(
-                "select max(as_of_date) from main.customer_classification_history"
-            ).fetchone()
-        return newest[0] if newest else None
+                return []
+            rows = connection.execute(
+                "select distinct as_of_date from main.customer_classification_history order by all"
+            ).fetchall()
+        return [row[0] for row in rows]
 
     def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
         """Make schema raw: views over the change log, and tables."""
@@ -108,6 +108,10 @@ class DuckDBEngine:
                     "where schema_name in ('main', 'intermediate', 'seeds')"
                 ).fetchall()
             )
+
+    def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Attach the working database, to be read."""
+        connection.execute(f"attach {literal(self._settings.work_db)} as {name} (read_only)")
 
     def gather(self) -> None:
         """Nothing to do: all tables are in the working database."""

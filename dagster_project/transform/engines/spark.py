@@ -61,14 +61,16 @@ class SparkEngine:
     def _spark(self) -> "SparkSession":
         return spark_session(self._settings)
 
-    def newest_history(self) -> date | None:
-        """Give the newest date of the class history, restored from the publication if lost."""
+    def history_dates(self) -> list[date]:
+        """Give the dates of the class history, restored from the publication if lost."""
         self._restore_history()
         table = "main.customer_classification_history"
         if not self._spark.catalog.tableExists(table):
-            return None
-        newest: date | None = self._spark.sql(f"select max({PARTITION}) from {table}").first()[0]
-        return newest
+            return []
+        return [
+            date.fromisoformat(row["partition"].removeprefix(f"{PARTITION}="))
+            for row in self._spark.sql(f"show partitions {table}").collect()
+        ]
 
     def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
         """Make schema raw: partitions over the change log, and small tables."""
@@ -163,6 +165,32 @@ class SparkEngine:
                     counts[table] = int(row[0]) if row else 0
         return counts
 
+    def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Attach views on the files of the warehouse; what is small comes from Spark as it is."""
+        connection.execute(f"attach ':memory:' as {name}")
+        for schema in ("main", "intermediate", "seeds"):
+            connection.execute(f"create schema if not exists {name}.{schema}")
+            for table in _tables(self._schema_dir(schema)):
+                folder = self._schema_dir(schema) / table
+                if _has_rows(folder):
+                    columns = "*"
+                    if any(folder.glob(f"{PARTITION}=*")):
+                        columns = f"* replace (cast({PARTITION} as date) as {PARTITION})"
+                    connection.execute(
+                        f"create view {name}.{schema}.{quoted(table)} as "
+                        f"select {columns} from {_parquet(folder)}"
+                    )
+                else:
+                    self._create_empty(
+                        connection, f"{schema}.{table}", f"{name}.{schema}.{quoted(table)}"
+                    )
+        connection.execute(f"create schema {name}.raw")
+        for folder in sorted(self._raw.iterdir()):
+            connection.execute(
+                f"create view {name}.raw.{quoted(folder.name)} as "
+                f"from read_parquet({literal(folder / '*.parquet')})"
+            )
+
     def gather(self) -> None:
         """Copy what is published, and what the summary reads, into the working DuckDB file."""
         # Nothing in it is kept from night to night: the warehouse holds the history.
@@ -250,11 +278,7 @@ class SparkEngine:
     ) -> None:
         """Copy a table; its partition column comes first again, and as a date."""
         if not _has_rows(folder):
-            fields = self._spark.table(f"{schema}.{table}").schema.fields
-            types = {field.name: field.dataType.simpleString() for field in fields}
-            order = sorted(types, key=lambda name: name != PARTITION)
-            columns = ", ".join(f"{quoted(name)} {types[name]}" for name in order)
-            connection.execute(f"create table {schema}.{quoted(table)} ({columns})")
+            self._create_empty(connection, f"{schema}.{table}", f"{schema}.{quoted(table)}")
             return
         columns = "*"
         if any(folder.glob(f"{PARTITION}=*")):
@@ -262,6 +286,16 @@ class SparkEngine:
         connection.execute(
             f"create table {schema}.{quoted(table)} as select {columns} from {_parquet(folder)}"
         )
+
+    def _create_empty(
+        self, connection: duckdb.DuckDBPyConnection, table: str, relation: str
+    ) -> None:
+        """Make a table that has no file yet, of the columns that Spark knows."""
+        fields = self._spark.table(table).schema.fields
+        types = {field.name: field.dataType.simpleString() for field in fields}
+        order = sorted(types, key=lambda name: name != PARTITION)
+        columns = ", ".join(f"{quoted(name)} {types[name]}" for name in order)
+        connection.execute(f"create table {relation} ({columns})")
 
 
 def _tables(folder: Path) -> list[str]:

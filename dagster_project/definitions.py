@@ -7,6 +7,7 @@ from dagster import Definitions, in_process_executor
 
 from dagster_project.defs.clv.assets import build_clv_assets
 from dagster_project.defs.dbt.assets import build_dbt_assets
+from dagster_project.defs.history.assets import build_history_assets
 from dagster_project.defs.jobs import backfill, nightly
 from dagster_project.defs.publish.assets import build_publish_assets
 from dagster_project.defs.quality.checks import build_checks
@@ -23,6 +24,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitio
         assets=[
             *build_raw_assets(staging=sorted(records.keys)),
             records,
+            *build_history_assets(records=sorted(records.keys)),
             *build_clv_assets(records=sorted(records.keys)),
             marts,
             *build_publish_assets(upstream=sorted(marts.keys)),

@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 from dagster_project.defs.changes.assets import build_change_assets
 from dagster_project.defs.clv.assets import build_clv_assets
 from dagster_project.defs.dbt.assets import build_dbt_assets
+from dagster_project.defs.history.assets import build_history_assets
 from dagster_project.defs.jobs import backfill, nightly
 from dagster_project.defs.publish.assets import build_publish_assets
 from dagster_project.defs.quality.checks import build_checks
@@ -25,6 +26,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitio
         assets=[
             *build_raw_assets(staging=sorted(records.keys)),
             records,
+            *build_history_assets(records=sorted(records.keys)),
             *build_clv_assets(records=sorted(records.keys)),
             marts,
             *changes,

@@ -28,7 +28,13 @@ from dagster_project.report.summary import summarise
 from dagster_project.rules.noted import days_of_new_rules, note_rules
 from dagster_project.rules.validate import check_rules
 from dagster_project.settings import Settings
-from dagster_project.transform.context import AsOf, Exports, knowledge_date, run_dates
+from dagster_project.transform.context import (
+    AsOf,
+    Exports,
+    RunDay,
+    knowledge_date,
+    run_dates,
+)
 from dagster_project.transform.dbt import memory_limit
 from dagster_project.transform.engines import Engine, engine_of
 from dagster_project.transform.engines.duckdb import open_work_db
@@ -45,11 +51,12 @@ class NothingToDoError(Exception):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was landed and which dates the run computes."""
+    """What was landed and which dates the run computes: the published one, and history."""
 
     files_new: int
     rows_read: int
     dates: list[AsOf]
+    history_dates: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,29 +90,69 @@ def prepare(
     shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
     report = load_exports(settings, now=now, known=known)
-    dates_loaded = [audit.export_date for audit in views.read_audits(settings, known)]
-    if not dates_loaded:
+    exports = _exports(settings, known)
+    if exports is None:
         folders = ", ".join(str(settings.source_dir(name)) for name in settings.sources)
         raise NothingToDoError(
             f"no complete drop was found in {folders}; expected <folder>/<YYYY-MM-DD>/… with a "
             "_SUCCESS marker or files at rest for a minute"
         )
-    exports = Exports(first=min(dates_loaded), newest=max(dates_loaded))
     engine = engine_of(settings)
-    days = _days(exports, as_of=as_of, known=known, date_range=date_range)
-    history = engine.history_dates()
-    if date_range and history:
-        days = sorted({*days, history[-1]})
+    asked = _days(exports, as_of=as_of, known=known, date_range=date_range)
+    published, history = (
+        _days_of_range(engine, asked, known=known)
+        if date_range
+        else _days_of_night(engine, asked[0], known=known, lookback_days=settings.lookback_days)
+    )
+    if published.known != known:
+        # The published date is another one than those that were asked for: it knows all exports.
+        known = None
+        exports = _exports(settings, known) or exports
     dates = run_dates(
-        days,
+        [published.as_of_date],
         exports=exports,
         settings=settings,
-        known=known,
-        compared=neighbours(settings, history, days).missing,
+        known=published.known,
+        compared=neighbours(settings, engine.history_dates(), [published.as_of_date]).missing,
     )
-    engine.register(dates, known=known)
+    engine.register(dates, known=known, days=[*history, published])
     normalise(engine)
-    return Prepared(files_new=len(report.landed), rows_read=report.rows_read, dates=dates)
+    return Prepared(
+        files_new=len(report.landed),
+        rows_read=report.rows_read,
+        dates=dates,
+        history_dates=len(history),
+    )
+
+
+def _exports(settings: Settings, known: date | None) -> Exports | None:
+    """Give the first and the newest export that are loaded, up to a date; None: there is none."""
+    loaded = [audit.export_date for audit in views.read_audits(settings, known)]
+    return Exports(first=min(loaded), newest=max(loaded)) if loaded else None
+
+
+def _days_of_range(
+    engine: Engine, asked: Sequence[date], *, known: date | None
+) -> tuple[RunDay, list[RunDay]]:
+    """Give the newest date in history, which is published, and the others of the range.
+
+    If it is not of the range, what is known of it is not bounded by `known`.
+    """
+    newest = max(engine.history_dates(), default=None)
+    history = [RunDay(day, "asked", known) for day in asked]
+    if newest and newest > asked[-1]:
+        return RunDay(newest, "published"), history
+    return RunDay(asked[-1], "published", known), history[:-1]
+
+
+def _days_of_night(
+    engine: Engine, as_of: date, *, known: date | None, lookback_days: int
+) -> tuple[RunDay, list[RunDay]]:
+    """Give the date of a night, and those before it that late facts may change, if in history."""
+    oldest = min(engine.history_dates(), default=None)
+    looked_at = [as_of - timedelta(days=back) for back in range(lookback_days, 0, -1)]
+    history = [RunDay(day, "lookback") for day in looked_at if oldest and day >= oldest]
+    return RunDay(as_of, "published", known), history
 
 
 def ensure_exports(settings: Settings) -> None:
@@ -154,15 +201,23 @@ def complete_manifest(settings: Settings) -> int:
 def predict(settings: Settings) -> Predicted:
     """Predict the value of every customer on every date of the run, once the records are judged."""
     engine = engine_of(settings)
-    exports = _exports(engine)
+    exports = exports_of(engine)
+    # The seed itself: the models of a chunk, its thresholds too, are made after its predictions.
     rows = engine.fetch(
         "select context.as_of_date, context.knowledge_date, "
-        "cast(thresholds.clv_monthly_discount_pct as double) as discount_pct, "
-        "cast(thresholds.clv_min_repeat_customers as double) as min_repeat_customers "
-        "from raw.run_context as context "
-        "inner join intermediate.int_config__thresholds as thresholds "
-        "on context.as_of_date = thresholds.as_of_date "
-        "where context.is_requested or context.is_compared"
+        + ", ".join(
+            f"max(case when thresholds.parameter = '{parameter}' "
+            f"then cast(thresholds.value as double) end) as {name}"
+            for parameter, name in (
+                ("clv_monthly_discount_pct", "discount_pct"),
+                ("clv_min_repeat_customers", "min_repeat_customers"),
+            )
+        )
+        + " from raw.run_context as context inner join seeds.class_thresholds as thresholds "
+        "on context.as_of_date >= thresholds.valid_from and "
+        "(thresholds.valid_to is null or context.as_of_date <= thresholds.valid_to) "
+        "where context.is_requested or context.is_compared "
+        "group by context.as_of_date, context.knowledge_date"
     ).to_pylist()
     asked = [
         Asked(
@@ -182,7 +237,8 @@ def predict(settings: Settings) -> Predicted:
     )
 
 
-def _exports(engine: Engine) -> Exports:
+def exports_of(engine: Engine) -> Exports:
+    """Give the first and the newest export that the run has registered."""
     exported = engine.fetch(
         "select min(export_date) as first, max(export_date) as newest from raw.drop_audit"
     ).to_pylist()[0]
@@ -197,7 +253,7 @@ def explain_changes(settings: Settings) -> int:
     days = [one.as_of_date for one in dates if one.is_requested]
     previous = neighbours(settings, history, days).previous
     others = sorted({*previous, *previous.values()} - set(days))
-    compared = run_dates(others, exports=_exports(engine), settings=settings) if others else []
+    compared = run_dates(others, exports=exports_of(engine), settings=settings) if others else []
     return find_changes(
         settings,
         engine,
@@ -232,6 +288,7 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
         },
     )
     write_run_record(settings, record)
+    engine.forget_done()
     note_rules(settings)
     with duckdb.connect(str(settings.work_db), read_only=True) as connection:
         summary = summarise(connection, settings=settings, publication=publication, run=record)
@@ -314,9 +371,9 @@ def _record(
     started_at: datetime,
 ) -> RunRecord:
     dates = connection.execute(
-        "select max(as_of_date) filter (where is_newest), "
-        "max(knowledge_date) filter (where is_newest), count(*) filter (where is_requested) "
-        "from raw.run_context"
+        "select max(as_of_date), max(knowledge_date), "
+        "(select count(*) from raw.run_days where role = 'asked') "
+        "from raw.run_context where is_newest"
     ).fetchone()
     version = connection.execute(
         "select max(rule_version) from intermediate.int_config__thresholds"
@@ -327,7 +384,7 @@ def _record(
     status: RunStatus = "published"
     return RunRecord(
         run_id=run_id,
-        kind="backfill" if dates and dates[2] > 1 else "night",
+        kind="backfill" if dates and dates[2] else "night",
         as_of_date=dates[0] if dates else None,
         knowledge_date=dates[1] if dates else None,
         base_currency=settings.base_currency,

@@ -116,6 +116,12 @@ class Publish(_Strict):
     keep_runs: int = Field(default=7, ge=1)
 
 
+class Backfill(_Strict):
+    """How much history is computed at once; max_rows: customers x dates in memory together."""
+
+    max_rows: int = Field(default=10_000_000, ge=1)
+
+
 class DuckDB(_Strict):
     """Limits of the embedded database; memory_limit null = 60 % of the machine's memory."""
 
@@ -155,6 +161,7 @@ class Settings(_Strict):
     rfm: Rfm = Rfm()
     abc: Abc = Abc()
     publish: Publish = Publish()
+    backfill: Backfill = Backfill()
     engine: Literal["duckdb", "spark"] = "duckdb"
     duckdb: DuckDB = DuckDB()
     spark: Spark = Spark()

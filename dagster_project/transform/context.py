@@ -1,12 +1,14 @@
 """The run context: which dates a run computes, handed to the models as two small tables.
 
 Models never read a clock and take no variables: `raw.run_context` has one row per as-of date and
-`raw.run_settings` a single row (definitions §0).
+`raw.run_settings` a single row (definitions §0). `raw.run_days` has every date of the run, of which
+the context holds a chunk at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 import duckdb
 
@@ -44,6 +46,20 @@ class Exports:
 
     first: date
     newest: date
+
+
+@dataclass(frozen=True)
+class RunDay:
+    """One date of a run, and what it is there for.
+
+    published: the newest date, of which every table is made. asked: history that was asked for.
+    lookback: history that a night replaces because late facts may have come (lookback_days).
+    known: a knowledge date that replaces K(D).
+    """
+
+    as_of_date: date
+    role: Literal["published", "asked", "lookback"]
+    known: date | None = None
 
 
 def knowledge_date(as_of: date, *, exports: Exports, lookback_days: int) -> date:
@@ -101,6 +117,31 @@ def write_run_context(
 ) -> None:
     """Replace raw.run_context and raw.run_settings."""
     connection.execute("create schema if not exists raw")
+    write_dates(connection, dates)
+    connection.execute(
+        "create or replace table raw.run_settings (base_currency varchar, bins integer, "
+        "frequency_measure varchar, count_zero_value boolean, monetary_measure varchar, "
+        "rfm_scoring varchar, rfm_split varchar, abc_preset varchar, "
+        "abc_hysteresis_days integer)"
+    )
+    connection.execute(
+        "insert into raw.run_settings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            settings.base_currency,
+            settings.rfm.bins,
+            settings.rfm.frequency,
+            settings.count_zero_value,
+            settings.rfm.monetary,
+            settings.rfm.scoring,
+            settings.rfm.split,
+            settings.abc.preset,
+            settings.abc.hysteresis_days,
+        ),
+    )
+
+
+def write_dates(connection: duckdb.DuckDBPyConnection, dates: Sequence[AsOf]) -> None:
+    """Replace raw.run_context."""
     connection.execute(
         "create or replace table raw.run_context (as_of_date date, knowledge_date date, "
         "attribute_date date, window_start date, is_newest boolean, is_requested boolean, "
@@ -121,23 +162,14 @@ def write_run_context(
             for d in dates
         ],
     )
+
+
+def write_run_days(connection: duckdb.DuckDBPyConnection, days: Iterable[RunDay]) -> None:
+    """Replace raw.run_days."""
     connection.execute(
-        "create or replace table raw.run_settings (base_currency varchar, bins integer, "
-        "frequency_measure varchar, count_zero_value boolean, monetary_measure varchar, "
-        "rfm_scoring varchar, rfm_split varchar, abc_preset varchar, "
-        "abc_hysteresis_days integer)"
+        "create or replace table raw.run_days (as_of_date date, role varchar, known date)"
     )
-    connection.execute(
-        "insert into raw.run_settings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            settings.base_currency,
-            settings.rfm.bins,
-            settings.rfm.frequency,
-            settings.count_zero_value,
-            settings.rfm.monetary,
-            settings.rfm.scoring,
-            settings.rfm.split,
-            settings.abc.preset,
-            settings.abc.hysteresis_days,
-        ),
+    connection.executemany(
+        "insert into raw.run_days values (?, ?, ?)",
+        [(day.as_of_date, day.role, day.known) for day in days],
     )

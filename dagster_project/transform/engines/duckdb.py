@@ -10,9 +10,16 @@ import pyarrow as pa
 from dagster_project.ingest import completion, views
 from dagster_project.ingest.sql import literal
 from dagster_project.settings import Settings
-from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
+from dagster_project.transform.context import (
+    AsOf,
+    NoRunContextError,
+    RunDay,
+    write_dates,
+    write_run_context,
+    write_run_days,
+)
 from dagster_project.transform.dbt import memory_limit
-from dagster_project.transform.engines import HISTORY_TABLES
+from dagster_project.transform.engines import HISTORY_TABLES, as_published
 from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from expectations.rules import Rule, Stage
 from expectations.runner import CheckResult, run_checks
@@ -51,12 +58,43 @@ class DuckDBEngine:
             ).fetchall()
         return [row[0] for row in rows]
 
-    def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
+    def register(
+        self, dates: Sequence[AsOf], *, known: date | None, days: Sequence[RunDay] = ()
+    ) -> None:
         """Make schema raw: views over the change log, and tables."""
         with open_work_db(self._settings) as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
+            write_run_days(connection, days or as_published(dates))
             create_empty_tables(connection)
+
+    def set_dates(self, dates: Sequence[AsOf]) -> None:
+        """Replace the dates that the models compute."""
+        with open_work_db(self._settings) as connection:
+            write_dates(connection, dates)
+
+    def days_done(self, mark: str) -> set[date]:
+        """Give the dates of history that are done under a mark, those of other marks forgotten."""
+        with open_work_db(self._settings) as connection:
+            connection.execute(
+                "create schema if not exists progress; create table if not exists "
+                "progress.days_done (mark varchar, as_of_date date)"
+            )
+            connection.execute("delete from progress.days_done where mark <> ?", (mark,))
+            rows = connection.execute("select as_of_date from progress.days_done").fetchall()
+        return {row[0] for row in rows}
+
+    def note_done(self, mark: str, days: Iterable[date]) -> None:
+        """Note dates of history that are whole."""
+        with open_work_db(self._settings) as connection:
+            connection.executemany(
+                "insert into progress.days_done values (?, ?)", [(mark, day) for day in days]
+            )
+
+    def forget_done(self) -> None:
+        """Forget which dates are done."""
+        with open_work_db(self._settings) as connection:
+            connection.execute("drop schema if exists progress cascade")
 
     def judge(self, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
         """Judge the rules of a stage on the newest date of the run."""

@@ -4,6 +4,7 @@ What is small and already known without Spark (manifest, audits, the dates of a 
 DuckDB exactly as on the embedded engine and handed over as Parquet; so is what comes out.
 """
 
+import json
 import logging
 import shutil
 from collections import defaultdict
@@ -22,8 +23,15 @@ from dagster_project.ingest.audit import Audit
 from dagster_project.ingest.contract import Entity, load_contract
 from dagster_project.ingest.sql import literal, quoted
 from dagster_project.settings import Settings
-from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
-from dagster_project.transform.engines import HISTORY_TABLES
+from dagster_project.transform.context import (
+    AsOf,
+    NoRunContextError,
+    RunDay,
+    write_dates,
+    write_run_context,
+    write_run_days,
+)
+from dagster_project.transform.engines import HISTORY_TABLES, as_published
 from dagster_project.transform.engines.duckdb import open_work_db
 from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from dagster_project.transform.spark_session import (
@@ -72,11 +80,14 @@ class SparkEngine:
             for row in self._spark.sql(f"show partitions {table}").collect()
         ]
 
-    def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
+    def register(
+        self, dates: Sequence[AsOf], *, known: date | None, days: Sequence[RunDay] = ()
+    ) -> None:
         """Make schema raw: partitions over the change log, and small tables."""
         with duckdb.connect() as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
+            write_run_days(connection, days or as_published(dates))
             create_empty_tables(connection)
             self._write_small_tables(connection)
         self._spark.sql("drop database if exists raw cascade")
@@ -91,6 +102,37 @@ class SparkEngine:
             folders[audit.entity].append((audit, folder))
         for entity in load_contract().values():
             self._register_entity(entity, folders[entity.name])
+
+    def set_dates(self, dates: Sequence[AsOf]) -> None:
+        """Replace the dates that the models compute."""
+        with duckdb.connect() as connection:
+            connection.execute("create schema raw")
+            write_dates(connection, dates)
+            self._write_small_tables(connection, only="run_context")
+        self._spark.sql("refresh table raw.run_context")
+
+    def days_done(self, mark: str) -> set[date]:
+        """Give the dates of history that are done under a mark, those of other marks forgotten."""
+        if not self._done_file.exists():
+            return set()
+        noted = json.loads(self._done_file.read_text(encoding="utf-8"))
+        if noted["mark"] != mark:
+            self.forget_done()
+            return set()
+        return {date.fromisoformat(day) for day in noted["days"]}
+
+    def note_done(self, mark: str, days: Iterable[date]) -> None:
+        """Note dates of history that are whole; the file is replaced in one step."""
+        done = sorted({*self.days_done(mark), *days})
+        part = self._done_file.with_suffix(".part")
+        part.write_text(
+            json.dumps({"mark": mark, "days": [day.isoformat() for day in done]}), encoding="utf-8"
+        )
+        part.replace(self._done_file)
+
+    def forget_done(self) -> None:
+        """Forget which dates are done."""
+        self._done_file.unlink(missing_ok=True)
 
     def judge(self, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
         """Judge the rules of a stage on the newest date of the run."""
@@ -202,11 +244,17 @@ class SparkEngine:
             for table in SUMMARY_TABLES:
                 folder = self._schema_dir("intermediate") / table
                 self._copy(connection, "intermediate", table, folder)
-            self._copy(connection, "raw", "run_context", self._raw / "run_context")
+            for table in ("run_context", "run_days"):
+                self._copy(connection, "raw", table, self._raw / table)
 
     def release(self) -> None:
         """Close the session: the metastore admits one process."""
         close_spark_session()
+
+    @property
+    def _done_file(self) -> Path:
+        """Beside the metastore: without it the tables are lost too."""
+        return spark_dir(self._settings) / "days_done.json"
 
     def _schema_dir(self, schema: str) -> Path:
         return warehouse_dir(self._settings) / f"{schema}.db"

@@ -1,6 +1,6 @@
 """Where the models run: what a night asks of an engine, and the engine of a settings file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -46,6 +46,9 @@ class Engine(Protocol):
 
     def row_counts(self) -> dict[str, int]:
         """Count the rows of every model that is a table."""
+
+    def forget(self, dates: Collection[date]) -> None:
+        """Delete dates, at least one, from the class history."""
 
     def gather(self) -> None:
         """Bring what is published, and what the summary reads, into the working DuckDB file."""

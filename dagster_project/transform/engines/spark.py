@@ -7,7 +7,7 @@ DuckDB exactly as on the embedded engine and handed over as Parquet; so is what 
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,13 @@ from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
 from dagster_project.transform.engines import HISTORY_TABLES
 from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.history import (
+    CURRENT_LINK,
+    HISTORY,
+    note_computed,
+    note_published,
+    table_files,
+)
 from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from dagster_project.transform.spark_session import (
     close_spark_session,
@@ -64,7 +71,7 @@ class SparkEngine:
     def newest_history(self) -> date | None:
         """Give the newest date of the class history, restored from the publication if lost."""
         self._restore_history()
-        table = "main.customer_classification_history"
+        table = f"main.{HISTORY}"
         if not self._spark.catalog.tableExists(table):
             return None
         newest: date | None = self._spark.sql(f"select max({PARTITION}) from {table}").first()[0]
@@ -72,6 +79,7 @@ class SparkEngine:
 
     def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
         """Make schema raw: partitions over the change log, and small tables."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with duckdb.connect() as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
@@ -163,6 +171,11 @@ class SparkEngine:
                     counts[table] = int(row[0]) if row else 0
         return counts
 
+    def forget(self, dates: Collection[date]) -> None:
+        """Drop the partitions of dates from the class history."""
+        listed = ", ".join(f"partition ({PARTITION} = '{day}')" for day in sorted(dates))
+        self._spark.sql(f"alter table main.{HISTORY} drop if exists {listed}")
+
     def gather(self) -> None:
         """Copy what is published, and what the summary reads, into the working DuckDB file."""
         # Nothing in it is kept from night to night: the warehouse holds the history.
@@ -234,16 +247,18 @@ class SparkEngine:
 
     def _restore_history(self) -> None:
         """Take the history from the newest publication if the warehouse was deleted."""
-        current = self._settings.published_dir / "current"
+        current = self._settings.published_dir / CURRENT_LINK
         for table in HISTORY_TABLES:
-            path = current / f"{table}.parquet"
-            if self._spark.catalog.tableExists(f"main.{table}") or not path.exists():
+            files = table_files(current, table)
+            if self._spark.catalog.tableExists(f"main.{table}") or not files:
                 continue
-            LOGGER.warning("taking %s from %s: the warehouse has none", table, path)
+            LOGGER.warning("taking %s from %s: the warehouse has none", table, current)
             self._spark.sql("create database if not exists main")
-            self._spark.read.parquet(str(path)).write.partitionBy(PARTITION).saveAsTable(
-                f"main.{table}", format="parquet"
-            )
+            # By file: the date is read from the rows, not from the name of the folder.
+            rows = self._spark.read.parquet(*map(str, files), mergeSchema=True)
+            rows.write.partitionBy(PARTITION).saveAsTable(f"main.{table}", format="parquet")
+            if table == HISTORY:
+                note_published(self._settings)
 
     def _copy(
         self, connection: duckdb.DuckDBPyConnection, schema: str, table: str, folder: Path

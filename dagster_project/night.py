@@ -23,7 +23,13 @@ from dagster_project.ingest.load import load_exports
 from dagster_project.normalise.step import normalise
 from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publication, publish
 from dagster_project.report.fix_lists import write_fix_lists
-from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
+from dagster_project.report.run_log import (
+    RunRecord,
+    RunStatus,
+    kept_ranges,
+    run_records,
+    write_run_record,
+)
 from dagster_project.report.summary import summarise
 from dagster_project.rules.noted import days_of_new_rules, note_rules
 from dagster_project.rules.validate import check_rules
@@ -38,6 +44,13 @@ from dagster_project.transform.context import (
 from dagster_project.transform.dbt import memory_limit
 from dagster_project.transform.engines import Engine, engine_of
 from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.history import (
+    HISTORY,
+    expired,
+    note_backfill,
+    note_backfills_logged,
+    read_note,
+)
 from expectations.custom import counts_and_violations, load_custom_rules
 from expectations.rules import Rule, Stage
 from expectations.runner import CheckResult
@@ -108,12 +121,16 @@ def prepare(
         # The published date is another one than those that were asked for: it knows all exports.
         known = None
         exports = _exports(settings, known) or exports
+    history_dates = engine.history_dates()
+    if date_range or (as_of and history_dates and as_of < max(history_dates)):
+        # Dates in the past that somebody asked for.
+        note_backfill(settings, (min(asked), max(asked)))
     dates = run_dates(
         [published.as_of_date],
         exports=exports,
         settings=settings,
         known=published.known,
-        compared=neighbours(settings, engine.history_dates(), [published.as_of_date]).missing,
+        compared=neighbours(settings, history_dates, [published.as_of_date]).missing,
     )
     engine.register(dates, known=known, days=[*history, published])
     normalise(engine)
@@ -271,6 +288,7 @@ def release(settings: Settings) -> None:
 def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished:
     """Log the run, publish, and say what came out."""
     engine = engine_of(settings)
+    forgotten = forget_expired(engine, settings)
     engine.gather()
     engine.release()
     with open_work_db(settings) as connection:
@@ -289,12 +307,40 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
     )
     write_run_record(settings, record)
     engine.forget_done()
+    note_backfills_logged(settings)
     note_rules(settings)
     with duckdb.connect(str(settings.work_db), read_only=True) as connection:
-        summary = summarise(connection, settings=settings, publication=publication, run=record)
+        summary = summarise(
+            connection,
+            settings=settings,
+            publication=publication,
+            run=record,
+            forgotten=forgotten,
+        )
     path = settings.report_dir / f"{run_id}.md"
     path.write_text(summary, encoding="utf-8")
     return Finished(publication=publication, summary=summary)
+
+
+def forget_expired(engine: Engine, settings: Settings) -> list[date]:
+    """Delete the dates of the class history that the retention no longer keeps; give them.
+
+    A run of an older date than the newest in history deletes nothing.
+    """
+    rows = engine.fetch(f"select distinct as_of_date from main.{HISTORY}").to_pylist()
+    dates = {row["as_of_date"] for row in rows}
+    newest = engine.fetch("select max(as_of_date) as newest from raw.run_context").to_pylist()
+    if not dates or newest[0]["newest"] < max(dates):
+        return []
+    gone = expired(
+        dates,
+        daily_days=settings.history.daily_days,
+        backfills=[*read_note(settings).backfills, *kept_ranges(run_records(settings))],
+    )
+    if gone:
+        LOGGER.info("the history forgets %d dates, up to %s", len(gone), gone[-1])
+        engine.forget(gone)
+    return gone
 
 
 def _write_docs(settings: Settings, folder: Path, *, run: RunRecord) -> None:
@@ -394,6 +440,7 @@ def _record(
         rule_version=version[0] if version else None,
         tables=int(tables[0]) if tables else 0,
         rows=int(tables[1] or 0) if tables else 0,
+        backfills=read_note(settings).backfills,
     )
 
 
@@ -401,9 +448,9 @@ def _write_run_log(connection: duckdb.DuckDBPyConnection, records: Sequence[RunR
     connection.execute(
         "create or replace table main.run_log (run_id varchar, kind varchar, as_of_date date, "
         "knowledge_date date, base_currency varchar, started_at timestamp, finished_at timestamp, "
-        "status varchar, rule_version integer, tables integer, rows bigint)"
+        "status varchar, rule_version integer, tables integer, rows bigint, backfills varchar)"
     )
     connection.executemany(
-        "insert into main.run_log values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into main.run_log values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [record.as_row() for record in records],
     )

@@ -111,9 +111,24 @@ class Abc(_Strict):
 
 
 class Publish(_Strict):
-    """How much is kept beside the newest publication."""
+    """How much is kept beside the newest publication, and how much of the history readers get.
+
+    history_rows: a history with more rows is cut in kefen.duckdb to the last 7 days and month ends;
+    its Parquet partitions hold all of it.
+    """
 
     keep_runs: int = Field(default=7, ge=1)
+    history_rows: int = Field(default=20_000_000, ge=1)
+
+
+class History(_Strict):
+    """How long the classes of a date are kept.
+
+    daily_days: every date of so many days, counted from the newest; null = for ever. Month ends
+    and dates of a backfill stay.
+    """
+
+    daily_days: int | None = Field(default=90, ge=1)
 
 
 class Backfill(_Strict):
@@ -162,6 +177,7 @@ class Settings(_Strict):
     abc: Abc = Abc()
     publish: Publish = Publish()
     backfill: Backfill = Backfill()
+    history: History = History()
     engine: Literal["duckdb", "spark"] = "duckdb"
     duckdb: DuckDB = DuckDB()
     spark: Spark = Spark()

@@ -13,6 +13,8 @@ from dagster_project.settings import PROJECT_DIR
 DICTIONARY = PROJECT_DIR / "DATA_DICTIONARY.md"
 MODELS = PROJECT_DIR / "models" / "marts"
 
+UNIQUE_TEST = "unique_combination"
+
 INTRODUCTION = """\
 # Data dictionary 数据字典
 
@@ -39,6 +41,21 @@ def data_dictionary() -> str:
                 rows.append(f"| {column['name']} | {column['data_type']} | {chinese} | {english} |")
             sections.append("\n".join(rows) + "\n")
     return "\n".join(sections)
+
+
+def published_models() -> dict[str, dict[str, Any]]:
+    """Give what the yml files say of each published table, by its name."""
+    areas = sorted(path for path in MODELS.iterdir() if path.is_dir())
+    return {model["name"]: model for area in areas for model in _models(area)}
+
+
+def key_of(model: dict[str, Any]) -> list[str]:
+    """Give the columns that identify a row of a table: those of its test of uniqueness."""
+    for test in model.get("data_tests", []):
+        if isinstance(test, dict) and UNIQUE_TEST in test:
+            columns: list[str] = test[UNIQUE_TEST]["arguments"]["columns"]
+            return columns
+    return []
 
 
 def _models(area: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Where the models run: what a night asks of an engine, and the engine of a settings file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -70,6 +70,9 @@ class Engine(Protocol):
 
     def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
         """Attach the tables of the models to a DuckDB connection, to be read under that name."""
+
+    def forget(self, dates: Collection[date]) -> None:
+        """Delete dates, at least one, from the class history."""
 
     def gather(self) -> None:
         """Bring what is published, and what the summary reads, into the working DuckDB file."""

@@ -8,7 +8,7 @@ import json
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -33,6 +33,13 @@ from dagster_project.transform.context import (
 )
 from dagster_project.transform.engines import HISTORY_TABLES, as_published
 from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.history import (
+    CURRENT_LINK,
+    HISTORY,
+    note_computed,
+    note_published,
+    table_files,
+)
 from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from dagster_project.transform.spark_session import (
     close_spark_session,
@@ -72,7 +79,7 @@ class SparkEngine:
     def history_dates(self) -> list[date]:
         """Give the dates of the class history, restored from the publication if lost."""
         self._restore_history()
-        table = "main.customer_classification_history"
+        table = f"main.{HISTORY}"
         if not self._spark.catalog.tableExists(table):
             return []
         return [
@@ -84,6 +91,7 @@ class SparkEngine:
         self, dates: Sequence[AsOf], *, known: date | None, days: Sequence[RunDay] = ()
     ) -> None:
         """Make schema raw: partitions over the change log, and small tables."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with duckdb.connect() as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
@@ -105,6 +113,7 @@ class SparkEngine:
 
     def set_dates(self, dates: Sequence[AsOf]) -> None:
         """Replace the dates that the models compute."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with duckdb.connect() as connection:
             connection.execute("create schema raw")
             write_dates(connection, dates)
@@ -233,6 +242,11 @@ class SparkEngine:
                 f"from read_parquet({literal(folder / '*.parquet')})"
             )
 
+    def forget(self, dates: Collection[date]) -> None:
+        """Drop the partitions of dates from the class history."""
+        listed = ", ".join(f"partition ({PARTITION} = '{day}')" for day in sorted(dates))
+        self._spark.sql(f"alter table main.{HISTORY} drop if exists {listed}")
+
     def gather(self) -> None:
         """Copy what is published, and what the summary reads, into the working DuckDB file."""
         # Nothing in it is kept from night to night: the warehouse holds the history.
@@ -310,16 +324,18 @@ class SparkEngine:
 
     def _restore_history(self) -> None:
         """Take the history from the newest publication if the warehouse was deleted."""
-        current = self._settings.published_dir / "current"
+        current = self._settings.published_dir / CURRENT_LINK
         for table in HISTORY_TABLES:
-            path = current / f"{table}.parquet"
-            if self._spark.catalog.tableExists(f"main.{table}") or not path.exists():
+            files = table_files(current, table)
+            if self._spark.catalog.tableExists(f"main.{table}") or not files:
                 continue
-            LOGGER.warning("taking %s from %s: the warehouse has none", table, path)
+            LOGGER.warning("taking %s from %s: the warehouse has none", table, current)
             self._spark.sql("create database if not exists main")
-            self._spark.read.parquet(str(path)).write.partitionBy(PARTITION).saveAsTable(
-                f"main.{table}", format="parquet"
-            )
+            # By file: the date is read from the rows, not from the name of the folder.
+            rows = self._spark.read.parquet(*map(str, files), mergeSchema=True)
+            rows.write.partitionBy(PARTITION).saveAsTable(f"main.{table}", format="parquet")
+            if table == HISTORY:
+                note_published(self._settings)
 
     def _copy(
         self, connection: duckdb.DuckDBPyConnection, schema: str, table: str, folder: Path

@@ -7,6 +7,7 @@ import duckdb
 
 from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publication
 from dagster_project.report.run_log import RunRecord
+from dagster_project.report.run_notes import Attention
 from dagster_project.settings import Settings
 
 FILES = """
@@ -112,6 +113,7 @@ def summarise(
     settings: Settings,
     publication: Publication,
     run: RunRecord,
+    attention: Sequence[Attention] = (),
 ) -> str:
     """Write the summary from the working database."""
     parts = [
@@ -119,6 +121,11 @@ def summarise(
         (
             f"As of 截至 **{run.as_of_date}**, as known 数据截至 **{run.knowledge_date}**, "
             f"money in 本位币 **{run.base_currency}**."
+        ),
+        *(
+            ["## Attention 注意", "\n".join(f"- {a.zh}\n  {a.en}" for a in attention)]
+            if attention
+            else []
         ),
         "## Files 文件",
         markdown_table(connection, FILES),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dagster import AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
 from dagster_project.defs.resources import Night
+from dagster_project.defs.retries import RETRIES, only_transient_errors_again
 from dagster_project.night import finish
 from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS
 
@@ -17,11 +18,13 @@ def build_publish_assets(upstream: Sequence[AssetKey]) -> list[AssetsDefinition]
         group_name="published",
         owners=["team:data"],
         kinds={"duckdb", "parquet"},
+        retry_policy=RETRIES,
         description="What BI tools read: kefen.duckdb and Parquet per run. 对外发布的表。",
     )
     def published(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
         published_dir = night.settings.published_dir
-        done = finish(night.settings, run_id=night.run_id, started_at=night.now)
+        with only_transient_errors_again():
+            done = finish(night.settings, run_id=night.run_id, started_at=night.now)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": sum(done.publication.tables.values()),

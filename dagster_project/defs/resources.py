@@ -17,6 +17,7 @@ from packaging.version import Version
 from pydantic import PrivateAttr
 
 from dagster_project.defs.outcome import TELLING, Outcome, notice_of, outcome_of
+from dagster_project.instance import QUEUE_SECONDS
 from dagster_project.lock import NightIsRunningError, Owner, one_writer, owner_of
 from dagster_project.night import record_failure, release, run_id_of
 from dagster_project.notices.notice import FailedStep
@@ -29,8 +30,6 @@ LOGGER = logging.getLogger(__name__)
 
 # Jobs whose runs end in a publication, or have failed.
 JOBS = ("nightly", "backfill")
-# Longer than any night; a run of the daemon waits this long for another to end.
-QUEUE_SECONDS = 6 * 60 * 60
 
 
 class Night(ConfigurableResource):  # type: ignore[type-arg]

@@ -42,7 +42,7 @@ def run_job(
         # Somebody looks at a command: it says at once that another run holds the lock.
         wait_seconds=0,
     )
-    definitions = build_defs({"night": night})
+    definitions = build_defs({"night": night}, settings=settings)
     result = definitions.resolve_job_def(job_name).execute_in_process(
         instance=instance or DagsterInstance.get(),
         raise_on_error=False,

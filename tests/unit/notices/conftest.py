@@ -1,12 +1,9 @@
 """Receivers on this machine: a web server and a mail server that answer as they are told."""
 
-import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,54 +14,13 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 from dagster_project.notices.notice import FailedRule, FailedStep, Notice
 from dagster_project.report.run_notes import Attention
 from dagster_project.settings import Settings
-
-
-@dataclass
-class Receiver:
-    """A web server: what it was sent, and what it answers, one answer after another.
-
-    An answer is a status and a body; a status of 0 never answers.
-    """
-
-    url: str = ""
-    answers: list[tuple[int, str]] = field(default_factory=lambda: [(200, "{}")])
-    headers: dict[str, str] = field(default_factory=dict)
-    paths: list[str] = field(default_factory=list)
-    bodies: list[Any] = field(default_factory=list)
-    done: threading.Event = field(default_factory=threading.Event)
+from tests.receivers import Receiver, receiving
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    told = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            content = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.headers["Content-Type"] == "application/json"
-            told.paths.append(self.path)
-            told.bodies.append(json.loads(content))
-            status, body = told.answers[min(len(told.bodies), len(told.answers)) - 1]
-            if not status:
-                told.done.wait(10)
-                return
-            self.send_response(status)
-            for name, value in told.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.url = f"http://127.0.0.1:{server.server_address[1]}/hook?key=SECRET-KEY"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with receiving() as told:
         yield told
-        told.done.set()
-        server.shutdown()
-        thread.join()
 
 
 @dataclass

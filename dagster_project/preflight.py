@@ -67,18 +67,27 @@ def check(settings: Settings, *, environment: Mapping[str, str] | None = None) -
 
 
 def needs(settings: Settings) -> list[Need]:
-    """Estimate what a run will write: copies of what is there, and what new drops become."""
+    """Estimate what a run will write: new drops unpacked, and another copy of what is there.
+
+    Where there is nothing yet, it will be made of the drops, new ones and those in the raw zone.
+    """
+    factor = settings.limits.disk_factor
     drops = new_drop_bytes(settings)
     published = settings.published_dir
     last_run = _size(published / DATABASE_NAME) + _size((published / CURRENT_LINK).resolve())
+    of_new = f"{_text(drops)} of new drops × limits.disk_factor {factor:g}"
+    base = drops + _size(settings.raw_dir)
+    of_all = f"{_text(base)} of drops × limits.disk_factor {factor:g}"
+
+    def made_or_copied(folder: Path, there: int, name: str) -> Need:
+        if there:
+            return Need(folder, there, f"another copy of the {name}")
+        return Need(folder, int(base * factor), f"{of_all}: the first {name}")
+
     return [
-        Need(
-            settings.raw_dir,
-            int(drops * settings.limits.disk_factor),
-            f"{_text(drops)} of new drops × limits.disk_factor {settings.limits.disk_factor:g}",
-        ),
-        Need(settings.work_dir, _size(settings.work_db), "another copy of the working database"),
-        Need(published, last_run, "another copy of the publication"),
+        Need(settings.raw_dir, int(drops * factor), of_new),
+        made_or_copied(settings.work_dir, _size(settings.work_db), "working database"),
+        made_or_copied(published, last_run, "publication"),
     ]
 
 

@@ -170,7 +170,8 @@ class Limits(_Strict):
     """What a run must find and may take; sizes such as 500MiB or 2GiB.
 
     disk_factor: free disk asked for, per byte of new drops, beside room for another copy of the
-    working database and of the publication. max_runtime_minutes: null = no limit.
+    working database and of the publication; for each of these, too, where there is none yet.
+    max_runtime_minutes: null = no limit.
     """
 
     disk_factor: float = Field(default=10, ge=0)

@@ -100,6 +100,18 @@ def test_a_full_disk_is_refused_with_folder_need_free_and_advice(
     assert not (settings.raw_dir / "_manifest").exists()
 
 
+def test_a_first_night_makes_everything_of_the_drops(tmp_path: Path) -> None:
+    settings = make(tmp_path, limits={"disk_factor": 10})
+    size = put(settings, 1000)
+    assert [need.size for need in preflight.needs(settings)] == [10 * size] * 3
+    # A deleted working database is made of the raw zone.
+    load_exports(settings, now=NOW)
+    shutil.rmtree(settings.work_dir)
+    raw, work, _ = preflight.needs(settings)
+    landed = sum(path.stat().st_size for path in settings.raw_dir.rglob("*") if path.is_file())
+    assert (raw.size, work.size) == (0, 10 * landed)
+
+
 def test_what_killed_runs_left_is_removed_before_room_is_asked_for(tmp_path: Path) -> None:
     settings = make(tmp_path)
     left = [

@@ -14,12 +14,16 @@ from dagster_project.defs.publish.assets import build_publish_assets
 from dagster_project.defs.quality.checks import build_checks
 from dagster_project.defs.raw.assets import build_raw_assets
 from dagster_project.defs.resources import Night, dbt_resource
-from dagster_project.defs.schedules import nightly_schedule
+from dagster_project.defs.schedules import build_nightly_schedule
 from dagster_project.defs.sensors import build_drop_sensor
+from dagster_project.settings import Settings, load_settings
 
 
-def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitions:
-    """Assets, checks, jobs, schedule and sensor of Kefen."""
+def build_defs(
+    resource_overrides: Mapping[str, Any] | None = None, *, settings: Settings | None = None
+) -> Definitions:
+    """Assets, checks, jobs, schedule and sensor of Kefen; settings default to kefen.yml's."""
+    settings = settings or load_settings()
     records, marts = build_dbt_assets()
     changes = build_change_assets(classes=sorted(marts.keys))
     return Definitions(
@@ -31,12 +35,13 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitio
             marts,
             *changes,
             *build_publish_assets(
-                upstream=[*sorted(marts.keys), *(key for one in changes for key in one.keys)]
+                upstream=[*sorted(marts.keys), *(key for one in changes for key in one.keys)],
+                settings=settings,
             ),
         ],
         asset_checks=build_checks(),
         jobs=[nightly, backfill],
-        schedules=[nightly_schedule],
+        schedules=[build_nightly_schedule(settings)],
         sensors=[build_drop_sensor()],
         resources={"night": Night(), "dbt": dbt_resource(), **(resource_overrides or {})},
         # Each step of its own process would ask for the writer's lock that its run holds.

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
+from dagster_project import preflight
 from dagster_project.changes.causes import copy_changes, find_changes
 from dagster_project.changes.pairs import neighbours
 from dagster_project.clv.predictions import Asked, Predicted
@@ -21,7 +23,14 @@ from dagster_project.demo.exports import write_demo_exports
 from dagster_project.ingest import views
 from dagster_project.ingest.load import load_exports
 from dagster_project.normalise.step import normalise
-from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publication, publish
+from dagster_project.publish.publication import (
+    DATA_DOCS,
+    FIX_LISTS,
+    Publication,
+    publish,
+    remove_leftovers,
+)
+from dagster_project.report.attention import find_attention
 from dagster_project.report.fix_lists import write_fix_lists
 from dagster_project.report.run_log import (
     RunRecord,
@@ -30,6 +39,7 @@ from dagster_project.report.run_log import (
     run_records,
     write_run_record,
 )
+from dagster_project.report.run_notes import notes_of, read_notes, write_notes
 from dagster_project.report.summary import summarise
 from dagster_project.rules.noted import days_of_new_rules, note_rules
 from dagster_project.rules.validate import check_rules
@@ -95,13 +105,14 @@ def prepare(
 ) -> Prepared:
     """Land the complete drops, register and normalise them for the models, and fix the dates.
 
-    Raises RulesError naming every fault of the seeds before anything is read, NothingToDoError if
-    no export was ever landed.
+    Raises RulesError naming every fault of the seeds and PreflightError naming what there is no
+    room for before anything is read, NothingToDoError if no export was ever landed.
     """
     check_rules(bins=settings.rfm.bins)
     # What the night before said of its tables; the docs are of one run.
     shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
+    preflight.check(settings)
     report = load_exports(settings, now=now, known=known)
     exports = _exports(settings, known)
     if exports is None:
@@ -132,6 +143,15 @@ def prepare(
         known=published.known,
         compared=neighbours(settings, history_dates, [published.as_of_date]).missing,
     )
+    notes = notes_of(
+        report,
+        settings,
+        run_id=run_id_of(now),
+        today=now.astimezone(ZoneInfo(settings.business_time_zone)).date(),
+        is_newest_asked=as_of is None and known is None and date_range is None,
+    )
+    newest = {"as_of_date": dates[-1].as_of_date, "knowledge_date": dates[-1].knowledge_date}
+    write_notes(settings, notes.model_copy(update=newest))
     engine.register(dates, known=known, days=[*history, published])
     normalise(engine)
     return Prepared(
@@ -296,27 +316,35 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
         replaces = _is_newest_publication(connection)
         _write_run_log(connection, [*run_records(settings), record])
         copy_changes(settings, connection)
-    publication = publish(
-        settings,
-        run_id=run_id,
-        replace_current=replaces,
-        folders={
-            DATA_DOCS: lambda folder: _write_docs(settings, folder, run=record),
-            FIX_LISTS: lambda folder: _write_fix_lists(settings, folder),
-        },
-    )
+    try:
+        publication = publish(
+            settings,
+            run_id=run_id,
+            replace_current=replaces,
+            folders={
+                DATA_DOCS: lambda folder: _write_docs(settings, folder, run=record),
+                FIX_LISTS: lambda folder: _write_fix_lists(settings, folder),
+            },
+        )
+    finally:
+        # Half a publication would keep a full disk full.
+        remove_leftovers(settings.published_dir)
     write_run_record(settings, record)
     engine.forget_done()
     note_backfills_logged(settings)
     note_rules(settings)
     with duckdb.connect(str(settings.work_db), read_only=True) as connection:
+        notes = read_notes(settings, run_id)
+        attention = find_attention(connection, notes)
         summary = summarise(
             connection,
             settings=settings,
             publication=publication,
             run=record,
             forgotten=forgotten,
+            attention=attention,
         )
+    write_notes(settings, notes.model_copy(update={"attention": tuple(attention)}))
     path = settings.report_dir / f"{run_id}.md"
     path.write_text(summary, encoding="utf-8")
     return Finished(publication=publication, summary=summary)
@@ -365,13 +393,23 @@ def _write_fix_lists(settings: Settings, folder: Path) -> None:
         write_fix_lists(connection, folder, base_currency=settings.base_currency)
 
 
-def record_failure(settings: Settings, *, run_id: str, started_at: datetime) -> None:
-    """Note in the run log that a run failed; nothing was published."""
+def record_failure(
+    settings: Settings, *, run_id: str, started_at: datetime, kind: str = "night"
+) -> None:
+    """Note in the run log that a run failed; nothing was published.
+
+    What a run published before a later step of it failed stays noted as published.
+    """
+    if any(record.run_id == run_id for record in run_records(settings)):
+        return
+    notes = read_notes(settings, run_id)
     write_run_record(
         settings,
         RunRecord(
             run_id=run_id,
-            kind="night",
+            kind=kind,
+            as_of_date=notes.as_of_date,
+            knowledge_date=notes.knowledge_date,
             base_currency=settings.base_currency,
             started_at=started_at,
             finished_at=datetime.now(UTC),

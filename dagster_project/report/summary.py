@@ -14,6 +14,7 @@ from dagster_project.publish.publication import (
     Publication,
 )
 from dagster_project.report.run_log import RunRecord
+from dagster_project.report.run_notes import Attention
 from dagster_project.settings import Settings
 from dagster_project.transform.history import DATABASE_DAYS, HISTORY
 
@@ -140,6 +141,7 @@ def summarise(
     publication: Publication,
     run: RunRecord,
     forgotten: Sequence[date] = (),
+    attention: Sequence[Attention] = (),
 ) -> str:
     """Write the summary from the working database.
 
@@ -150,6 +152,11 @@ def summarise(
         (
             f"As of 截至 **{run.as_of_date}**, as known 数据截至 **{run.knowledge_date}**, "
             f"money in 本位币 **{run.base_currency}**."
+        ),
+        *(
+            ["## Attention 注意", "\n".join(f"- {a.zh}\n  {a.en}" for a in attention)]
+            if attention
+            else []
         ),
         "## Files 文件",
         markdown_table(connection, FILES),

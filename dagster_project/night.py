@@ -6,7 +6,8 @@ How each thing is done stands in ingest/, transform/, expectations/ and publish/
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,14 @@ from dagster_project.demo.exports import write_demo_exports
 from dagster_project.ingest import views
 from dagster_project.ingest.load import load_exports
 from dagster_project.normalise.step import normalise
-from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publication, publish
+from dagster_project.publish.publication import (
+    DATA_DOCS,
+    FIX_LISTS,
+    Beside,
+    Publication,
+    PublicationError,
+    publish,
+)
 from dagster_project.report.fix_lists import write_fix_lists
 from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
 from dagster_project.report.summary import summarise
@@ -73,10 +81,11 @@ def prepare(
 ) -> Prepared:
     """Land the complete drops, register and normalise them for the models, and fix the dates.
 
-    Raises RulesError naming every fault of the seeds before anything is read, NothingToDoError if
-    no export was ever landed.
+    Raises RulesError naming every fault of the seeds before anything is read, PublicationError if
+    a place to publish to lacks its client or URL, NothingToDoError if no export was ever landed.
     """
     check_rules(bins=settings.rfm.bins)
+    _beside(settings, run_id=run_id_of(now))
     # What the night before said of its tables; the docs are of one run.
     shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
@@ -198,6 +207,7 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
             DATA_DOCS: lambda folder: _write_docs(settings, folder, run=record),
             FIX_LISTS: lambda folder: _write_fix_lists(settings, folder),
         },
+        beside=_beside(settings, run_id=run_id),
     )
     write_run_record(settings, record)
     note_rules(settings)
@@ -206,6 +216,27 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
     path = settings.report_dir / f"{run_id}.md"
     path.write_text(summary, encoding="utf-8")
     return Finished(publication=publication, summary=summary)
+
+
+def _beside(
+    settings: Settings, *, run_id: str
+) -> Callable[[Path], AbstractContextManager[Beside]] | None:
+    """Give what publishes to PostgreSQL, if the settings ask for it.
+
+    Raises PublicationError if its client is not installed or its URL not in the environment.
+    """
+    target = settings.publish.postgres
+    if target is None:
+        return None
+    try:
+        from dagster_project.publish import postgres  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise PublicationError(
+            f"publish.postgres needs the package {error.name}; expected the extra postgres; "
+            "install it: .uv/bin/uv sync --frozen --extra postgres"
+        ) from error
+    postgres.url_of(target)
+    return lambda database: postgres.published_beside(settings, target, database, run_id=run_id)
 
 
 def _write_docs(settings: Settings, folder: Path, *, run: RunRecord) -> None:

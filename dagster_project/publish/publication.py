@@ -12,7 +12,8 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -35,6 +36,16 @@ class PublicationError(Exception):
     """The marts cannot be published; what readers see is untouched."""
 
 
+@dataclass
+class Beside:
+    """What became of the publication to another place: rows by table, or the fault."""
+
+    place: str
+    tables: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    fault: str | None = None
+
+
 @dataclass(frozen=True)
 class Publication:
     """What a run published: rows by table, and where."""
@@ -43,6 +54,7 @@ class Publication:
     tables: dict[str, int]
     run_dir: Path
     database: Path | None
+    beside: Beside | None = None
 
 
 def remove_leftovers(published_dir: Path) -> None:
@@ -62,6 +74,7 @@ def publish(
     run_id: str,
     replace_current: bool = True,
     folders: Mapping[str, Callable[[Path], object]] | None = None,
+    beside: Callable[[Path], AbstractContextManager[Beside | None]] | None = None,
 ) -> Publication:
     """Copy every table of schema main from the working database to readers.
 
@@ -69,6 +82,8 @@ def publish(
     Parquet folder is written.
     folders: what else is published, by the name of its folder: a function that fills it. A function
     that writes nothing publishes nothing. Not written if the current publication stays.
+    beside: another place to publish to: given the prepared database, a context that is entered
+    before the files are swapped and left afterwards. Not entered if the current publication stays.
     Raises PublicationError if there is nothing to publish.
     """
     published = settings.published_dir
@@ -124,22 +139,23 @@ def publish(
         for name, fill in folders.items():
             fill(parts_dir / name)
     _fsync_tree(parts_dir)
-    if run_dir.exists():
-        shutil.rmtree(run_dir)
-    parts_dir.rename(run_dir)
-    _fsync(run_dir.parent)
     if replace_current:
         _fsync(database_part)
-        database_part.replace(published / DATABASE_NAME)
-        _flip_link(published / CURRENT_LINK, target=Path("runs") / run_id)
-        _link_folders(published, folders)
-        _fsync(published)
+    with beside(database_part) if beside and replace_current else nullcontext() as other:
+        _place_run(parts_dir, run_dir)
+        if replace_current:
+            database_part.replace(published / DATABASE_NAME)
+            _flip_link(published / CURRENT_LINK, target=Path("runs") / run_id)
+            _link_folders(published, folders)
+            _fsync(published)
+    if replace_current:
         _prune(published, keep=settings.publish.keep_runs)
     return Publication(
         run_id=run_id,
         tables=counts,
         run_dir=run_dir,
         database=published / DATABASE_NAME if replace_current else None,
+        beside=other,
     )
 
 
@@ -176,6 +192,13 @@ def _audit(
                     f"{copy} has {found} rows, the working table has {expected}; "
                     "nothing was published; check the disk and run again"
                 )
+
+
+def _place_run(parts_dir: Path, run_dir: Path) -> None:
+    if run_dir.exists():
+        shutil.rmtree(run_dir)
+    parts_dir.rename(run_dir)
+    _fsync(run_dir.parent)
 
 
 def _flip_link(link: Path, *, target: Path) -> None:

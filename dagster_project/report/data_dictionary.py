@@ -25,7 +25,7 @@ rules (`seeds/quality/dq_rules.csv`), and `run_log`, one row per run.
 def data_dictionary() -> str:
     """Write the dictionary as Markdown, one section per area, one table per published table."""
     sections = [INTRODUCTION]
-    for area in sorted(path for path in MODELS.iterdir() if path.is_dir()):
+    for area in _areas():
         models = _models(area)
         if not models:
             continue
@@ -39,6 +39,15 @@ def data_dictionary() -> str:
                 rows.append(f"| {column['name']} | {column['data_type']} | {chinese} | {english} |")
             sections.append("\n".join(rows) + "\n")
     return "\n".join(sections)
+
+
+def published_models() -> list[dict[str, Any]]:
+    """Read every published model with its columns and their descriptions."""
+    return [model for area in _areas() for model in _models(area)]
+
+
+def _areas() -> list[Path]:
+    return sorted(path for path in MODELS.iterdir() if path.is_dir())
 
 
 def _models(area: Path) -> list[dict[str, Any]]:

@@ -148,6 +148,7 @@ def summarise(
         "## Where 位置",
         f"- database 数据库: `{publication.database or '(not replaced: an older date)'}`",
         f"- Parquet: `{publication.run_dir}`",
+        *_beside(publication),
         f"- tables 表: {len(publication.tables)}, rows 行: {sum(publication.tables.values()):,}",
         *(
             f"- {name}: `{path}`"
@@ -160,6 +161,17 @@ def summarise(
         f"- this summary 本摘要: `{settings.report_dir / (run.run_id + '.md')}`",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _beside(publication: Publication) -> list[str]:
+    """Say what became of the publication to another place, the fault first of all."""
+    beside = publication.beside
+    if beside is None:
+        return []
+    if beside.fault:
+        return [f"- **not published 未发布**: {beside.fault}"]
+    tables, rows = len(beside.tables), sum(beside.tables.values())
+    return [f"- {beside.place}: tables 表 {tables}, rows 行 {rows:,}, {beside.seconds:.1f} s"]
 
 
 def markdown_table(

@@ -15,6 +15,7 @@ from dagster import (
 from dagster_project.defs.resources import Night
 from dagster_project.ingest.errors import IngestError
 from dagster_project.night import NothingToDoError, complete_manifest, prepare
+from dagster_project.publish.publication import PublicationError
 from dagster_project.rules.faults import RulesError
 from dagster_project.transform.context import RunContextError
 
@@ -44,8 +45,14 @@ def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
                 known=night.known_asked(),
                 date_range=night.range_asked(),
             )
-        except (IngestError, NothingToDoError, RulesError, RunContextError) as error:
-            # A second attempt would meet the same files, dates and rules.
+        except (
+            IngestError,
+            NothingToDoError,
+            PublicationError,
+            RulesError,
+            RunContextError,
+        ) as error:
+            # A second attempt would meet the same files, dates, rules and settings.
             raise Failure(description=str(error), allow_retries=False) from error
         return MaterializeResult(
             metadata={

@@ -1,6 +1,7 @@
 """Publishing to PostgreSQL, on a real server: the same rows, swapped as a whole, or not at all."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -181,13 +182,13 @@ def test_tables_are_described_and_indexed_by_their_keys(settings: Settings, url:
 def test_rights_are_carried_over(settings: Settings, url: str) -> None:
     publish_both(settings, "r1")
     with psycopg.connect(url, autocommit=True) as connection:
-        for role in ("bi", "bi-team", "newcomer"):
+        for role in ("analyst", "bi-team", "newcomer"):
             if not connection.execute(
                 "select from pg_roles where rolname = %s", (role,)
             ).fetchone():
                 connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
-        connection.execute("grant usage on schema kefen to bi, newcomer")
-        connection.execute("grant select on kefen.customer_rfm to bi with grant option")
+        connection.execute("grant usage on schema kefen to analyst, newcomer")
+        connection.execute("grant select on kefen.customer_rfm to analyst with grant option")
         connection.execute("grant select on kefen.odd to public")
         connection.execute('grant select (mark) on kefen.customer_classification to "bi-team"')
         connection.execute(
@@ -203,18 +204,52 @@ def test_rights_are_carried_over(settings: Settings, url: str) -> None:
     ((found),) = ask(
         url,
         """
-        select has_schema_privilege('bi', 'kefen', 'usage'),
-            has_table_privilege('bi', 'kefen.customer_rfm', 'select with grant option'),
-            has_table_privilege('bi', classes, 'select'),
+        select has_schema_privilege('analyst', 'kefen', 'usage'),
+            has_table_privilege('analyst', 'kefen.customer_rfm', 'select with grant option'),
+            has_table_privilege('analyst', classes, 'select'),
             has_table_privilege('bi-team', 'kefen.odd', 'select'),
             has_column_privilege('bi-team', classes, 'mark', 'select'),
             has_column_privilege('bi-team', classes, 'customer_key', 'select'),
             has_table_privilege('newcomer', 'kefen.customer_abc', 'select'),
-            has_table_privilege('bi', 'kefen.customer_abc', 'select')
+            has_table_privilege('analyst', 'kefen.customer_abc', 'select')
         from (values ('kefen.customer_classification')) as names (classes)
         """,
     )
     assert found == (True, True, False, True, True, False, True, False)
+
+
+def documented(kind: str) -> list[str]:
+    """Read the statements of BI.md in the blocks of a kind."""
+    text = (PROJECT_DIR / "BI.md").read_text("utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_documented_roles_have_the_rights_they_need(
+    settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (setting_up,), (granting,) = documented("sql administrator"), documented("sql kefen")
+    own, reader = (url.replace("postgres:@", f"{role}:@") for role in ("kefen", "bi"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(setting_up.replace("database crm", f"database {name}"))
+    monkeypatch.setenv(URL, own)
+    publish_both(settings, "r1")
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute(granting)
+    fill(settings, "second")
+    with open_work_db(settings) as work:
+        work.execute("create table customer_abc as from customer_rfm")
+
+    publish_both(settings, "r2")
+
+    assert marks(reader) == [("second", "second")]
+    assert len(ask(reader, "select * from kefen.customer_abc")) == 3
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        ask(reader, "delete from kefen.customer_abc returning 1")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("drop owned by kefen cascade")
+        connection.execute("drop owned by bi cascade")
+        connection.execute("drop role kefen, bi")
 
 
 def test_the_next_publication_replaces_tables_and_columns(settings: Settings, url: str) -> None:
@@ -556,6 +591,10 @@ def test_a_night_publishes_its_tables_there_and_says_so(
     assert len(tables) > 30
     for table in tables:
         assert rows_there(url, table) == rows_here(database, table), table
+    for documented_query in documented("sql"):
+        here = query(database, documented_query)
+        with psycopg.connect(url, options="-csearch_path=kefen") as connection:
+            assert len(connection.execute(documented_query).fetchall()) == len(here)
     assert f"PostgreSQL, schema kefen: tables 表 {len(tables)}" in done.summary
     uncommented = ask(
         url,

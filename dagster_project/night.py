@@ -85,7 +85,7 @@ def prepare(
     a place to publish to lacks its client or URL, NothingToDoError if no export was ever landed.
     """
     check_rules(bins=settings.rfm.bins)
-    _beside(settings, run_id=run_id_of(now))
+    _beside(settings)
     # What the night before said of its tables; the docs are of one run.
     shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
@@ -207,7 +207,7 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
             DATA_DOCS: lambda folder: _write_docs(settings, folder, run=record),
             FIX_LISTS: lambda folder: _write_fix_lists(settings, folder),
         },
-        beside=_beside(settings, run_id=run_id),
+        beside=_beside(settings),
     )
     write_run_record(settings, record)
     note_rules(settings)
@@ -218,9 +218,7 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
     return Finished(publication=publication, summary=summary)
 
 
-def _beside(
-    settings: Settings, *, run_id: str
-) -> Callable[[Path], AbstractContextManager[Beside]] | None:
+def _beside(settings: Settings) -> Callable[[Path], AbstractContextManager[Beside]] | None:
     """Give what publishes to PostgreSQL, if the settings ask for it.
 
     Raises PublicationError if its client is not installed or its URL not in the environment.
@@ -236,7 +234,7 @@ def _beside(
             "install it: .uv/bin/uv sync --frozen --extra postgres"
         ) from error
     postgres.url_of(target)
-    return lambda database: postgres.published_beside(settings, target, database, run_id=run_id)
+    return lambda database: postgres.published_beside(settings, target, database)
 
 
 def _write_docs(settings: Settings, folder: Path, *, run: RunRecord) -> None:

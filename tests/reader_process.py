@@ -1,6 +1,7 @@
 """A reader in a process of its own: looks at a publication again and again, then says what it saw.
 
-`python -m tests.reader_process FOLDER again|held|parquet FLOOR` looks until its input ends.
+`python -m tests.reader_process FOLDER again|held|parquet FLOOR SECONDS` looks every SECONDS until
+its input ends.
 again: connects for every look. held: keeps its first connection. parquet: reads the files of the
 run that `current` points to. FLOOR is a file with the id of a run that is published for sure:
 whoever connects after reading it must not see an older one.
@@ -17,8 +18,6 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-
-SECONDS_BETWEEN_LOOKS = 0.2
 
 # Tables that keep earlier dates, and those of a run.
 HISTORY = {
@@ -95,7 +94,8 @@ def _look_at_tables(connection: duckdb.DuckDBPyConnection) -> State:
     return look(connection, {name: f'main."{name}"' for (name,) in tables})
 
 
-def _look_at_database(folder: Path) -> State:
+def look_at_database(folder: Path) -> State:
+    """Connect, look, and leave."""
     with _open(str(folder / "kefen.duckdb")) as connection:
         return _look_at_tables(connection)
 
@@ -103,17 +103,19 @@ def _look_at_database(folder: Path) -> State:
 def _look_at_parquet(folder: Path) -> State:
     # The run is looked up once: the link may point to the next one before the second file.
     run = (folder / "current").resolve()
+    relations = {path.stem: f"read_parquet('{path}')" for path in run.glob("*.parquet")}
+    for part in run.glob("*/**/*.parquet"):
+        name = part.relative_to(run).parts[0]
+        relations[name] = f"read_parquet('{run / name}/**/*.parquet')"
     with _open(":memory:") as connection:
-        return look(
-            connection, {path.stem: f"read_parquet('{path}')" for path in run.glob("*.parquet")}
-        )
+        return look(connection, relations)
 
 
 def _looker(folder: Path, mode: str) -> Callable[[], State]:
     if mode == "held":
         connection = _open(str(folder / "kefen.duckdb"))
         return lambda: _look_at_tables(connection)
-    return partial(_look_at_parquet if mode == "parquet" else _look_at_database, folder)
+    return partial(_look_at_parquet if mode == "parquet" else look_at_database, folder)
 
 
 def _fault(state: State, *, mode: str, first: State, oldest: str) -> str | None:
@@ -126,7 +128,7 @@ def _fault(state: State, *, mode: str, first: State, oldest: str) -> str | None:
     return None
 
 
-def watch(folder: Path, mode: str, floor: Path) -> Seen:
+def watch(folder: Path, mode: str, floor: Path, seconds: float) -> Seen:
     """Look until the input ends; say `ready` after the first look."""
     is_over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), is_over.set()), daemon=True).start()
@@ -148,16 +150,17 @@ def watch(folder: Path, mode: str, floor: Path) -> Seen:
             states[state] += 1
             if fault := _fault(state, mode=mode, first=first, oldest=oldest):
                 faults.append(fault)
-        if is_over.wait(SECONDS_BETWEEN_LOOKS):
+        if is_over.wait(seconds):
             return Seen(dict(states), faults)
 
 
 class ReaderProcess:
     """A reader as seen from the test that starts it."""
 
-    def __init__(self, folder: Path, mode: str, floor: Path) -> None:
+    def __init__(self, folder: Path, mode: str, floor: Path, *, seconds: float = 0.2) -> None:
+        arguments = [str(folder), mode, str(floor), str(seconds)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.reader_process", str(folder), mode, str(floor)],
+            [sys.executable, "-m", "tests.reader_process", *arguments],
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -179,6 +182,6 @@ class ReaderProcess:
 
 
 if __name__ == "__main__":
-    seen = watch(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    seen = watch(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), float(sys.argv[4]))
     states = [[asdict(state), looks] for state, looks in seen.states.items()]
     json.dump({"states": states, "faults": seen.faults}, sys.stdout)

@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 import psycopg
 from psycopg import errors, sql
+from psycopg.conninfo import conninfo_to_dict
 from pyarrow import csv
 
 from dagster_project.publish.publication import Beside, PublicationError
@@ -37,6 +38,7 @@ _ATTEMPT = "200ms"
 _BATCH_ROWS = 20_000
 _KEYS = ("customer_key", "as_of_date")
 _MARK = "Kefen 客分"
+_EXPECTED_URL = "postgresql://user:password@host:5432/database"
 _TYPES = {
     "BOOLEAN": "boolean",
     "TINYINT": "smallint",
@@ -123,13 +125,7 @@ class PostgresError(PublicationError):
 
 
 @contextmanager
-def published_beside(
-    settings: Settings,
-    target: Postgres,
-    database: Path,
-    *,
-    run_id: str,
-) -> Iterator[Beside]:
+def published_beside(settings: Settings, target: Postgres, database: Path) -> Iterator[Beside]:
     """Load the tables of a prepared database, and show them when the block ends without error.
 
     The block swaps the files; if it raises, PostgreSQL keeps what it had. Raises PostgresError
@@ -142,7 +138,7 @@ def published_beside(
         try:
             connection = stack.enter_context(closing(_connect(target)))
             beside.tables = _load(connection, settings, target, database)
-            _rename(connection, target.schema_name, run_id=run_id)
+            _rename(connection, target.schema_name)
         except (psycopg.Error, PostgresError) as error:
             beside.fault = _fault(target, error)
             if target.required:
@@ -173,13 +169,21 @@ def _show(connection: psycopg.Connection, target: Postgres, beside: Beside) -> N
 
 
 def url_of(target: Postgres) -> str:
-    """Read the connection URL; PostgresError if its variable is not set."""
+    """Read the connection URL; PostgresError if its variable is not set or holds something else."""
     url = os.environ.get(target.url_env, "")
     if not url:
         raise PostgresError(
             f"publish.postgres: the environment variable {target.url_env} is not set; expected "
-            "postgresql://user:password@host:5432/database"
+            f"{_EXPECTED_URL}"
         )
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # Its message may hold the password.
+        raise PostgresError(
+            f"publish.postgres: the environment variable {target.url_env} holds no connection URL; "
+            f"expected {_EXPECTED_URL}, with %-escapes for special characters in the password"
+        ) from None
     return url
 
 
@@ -368,22 +372,19 @@ def _fresh(schema: str) -> str:
     return f"{schema}_next"
 
 
-def _old(schema: str) -> str:
-    return f"{schema}_old_"
-
-
-def _rename(connection: psycopg.Connection, schema: str, *, run_id: str) -> None:
+def _rename(connection: psycopg.Connection, schema: str) -> None:
     """Put the new schema in the place of the old one; seen by nobody before the commit."""
     rename = sql.SQL("alter schema {} rename to {}")
     views: list[tuple[str, str]] = []
-    old = _old(schema) + run_id.lower()
-    exists = connection.execute("select to_regnamespace(%s)", (schema,)).fetchone()
-    if exists and exists[0]:
+    old = connection.execute("select to_regnamespace(%s)::oid", (schema,)).fetchone()
+    if old and old[0]:
         _hold_readers(connection, schema)
         # With nothing on the search path, a view names its tables in full.
         connection.execute("set local search_path = ''")
         views = connection.execute(_VIEWS, (schema,)).fetchall()
-        connection.execute(rename.format(sql.Identifier(schema), sql.Identifier(old)))
+        connection.execute(
+            rename.format(sql.Identifier(schema), sql.Identifier(f"{schema}_old_{old[0]}"))
+        )
     connection.execute(rename.format(sql.Identifier(_fresh(schema)), sql.Identifier(schema)))
     for name, definition in views:
         _renew_view(connection, name, definition)
@@ -439,8 +440,9 @@ def _hold_readers(connection: psycopg.Connection, schema: str) -> None:
 def _drop_old(connection: psycopg.Connection, schema: str) -> None:
     """Drop the schemas replaced before, but those that somebody still reads or builds on."""
     names = connection.execute(
-        "select nspname from pg_namespace where starts_with(nspname, %s) order by 1",
-        (_old(schema),),
+        "select nspname from pg_namespace where nspname ~ %s "
+        "and starts_with(obj_description(oid, 'pg_namespace'), %s) order by 1",
+        (f"^{schema}_old_[0-9]+$", _MARK),
     ).fetchall()
     connection.commit()
     for (name,) in names:

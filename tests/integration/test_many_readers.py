@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from dagster_project.night import open_work_db, run_id_of
@@ -95,3 +96,25 @@ def test_many_readers_and_nights_do_not_disturb_each_other(tmp_path: Path, rows:
     if rows > ROWS:
         # 20 readers and the publisher share the same cores; nobody waits for a lock.
         assert seconds_read < 20 * seconds_alone
+
+
+def test_a_process_sees_the_new_night_once_all_its_connections_are_closed(tmp_path: Path) -> None:
+    """What BI.md says of connection pools."""
+    settings = Settings.model_validate(
+        {"home": tmp_path, "sources": {"zoho": {"path": "exports/zoho"}}}
+    )
+    floor = tmp_path / "floor"
+    publish_nights(settings, range(1), rows=10, floor=floor)
+    database = str(settings.published_dir / "kefen.duckdb")
+
+    def day() -> date:
+        with duckdb.connect(database, read_only=True) as connection:
+            row = connection.execute("select max(as_of_date) from customer_rfm").fetchone()
+        assert row
+        return row[0]
+
+    pooled = duckdb.connect(database, read_only=True)
+    publish_nights(settings, range(1, 2), rows=10, floor=floor)
+    assert day() == FIRST
+    pooled.close()
+    assert day() == FIRST + timedelta(days=1)

@@ -99,7 +99,7 @@ def fill(settings: Settings, mark: str, *, rows: int = 3) -> None:
 
 
 def publish_both(settings: Settings, run_id: str) -> Publication:
-    return publish(settings, run_id=run_id, beside=night._beside(settings, run_id=run_id))
+    return publish(settings, run_id=run_id, beside=night._beside(settings))
 
 
 def outcome(done: Publication) -> Beside:
@@ -122,7 +122,7 @@ def marks(url: str) -> list[tuple[Any, ...]]:
 
 def schemas(url: str) -> list[str]:
     found = ask(url, "select nspname from pg_namespace where nspname like 'kefen%' order by 1")
-    return [name for (name,) in found]
+    return [re.sub(r"\d+$", "n", name) for (name,) in found]
 
 
 def rows_here(database: Path, table: str) -> list[str]:
@@ -297,7 +297,7 @@ def test_views_of_others_read_the_new_tables(
     # What is gone cannot be shown: the view keeps the last tables that had it, and is named.
     assert len(ask(url, "select * from reports.odd")) == 6
     assert "the view reports.odd still reads the tables of the night before" in caplog.text
-    assert schemas(url) == ["kefen", "kefen_old_r2"]
+    assert schemas(url) == ["kefen", "kefen_old_n"]
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("drop view reports.odd")
     publish_both(settings, "r3")
@@ -358,7 +358,7 @@ def test_a_transaction_that_stays_open_keeps_its_tables_and_holds_up_nobody(
             ("second",)
         ]
         assert marks(url) == [("second", "second")]
-        assert schemas(url) == ["kefen", "kefen_old_r2"]
+        assert schemas(url) == ["kefen", "kefen_old_n"]
 
     publish_both(settings, "r3")
     assert schemas(url) == ["kefen"]
@@ -371,7 +371,7 @@ from dagster_project.night import _beside
 from dagster_project.settings import Settings
 
 settings = Settings.model_validate_json(sys.argv[1])
-with _beside(settings, run_id="killed")(Path(sys.argv[2])):
+with _beside(settings)(Path(sys.argv[2])):
     print("loaded", flush=True)
     sys.stdin.readline()
 """
@@ -512,6 +512,29 @@ def test_a_url_that_is_not_set_is_named_before_the_night(
         night.prepare(settings_of(tmp_path), now=NOW)
 
 
+def test_a_url_that_is_none_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(URL, "postgres:/kefen:s3cret@db.example.com/crm")
+
+    with pytest.raises(PublicationError, match="holds no connection URL") as caught:
+        night.prepare(settings_of(tmp_path), now=NOW)
+
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_schema_kept_by_somebody_stays(settings: Settings, url: str) -> None:
+    publish_both(settings, "r1")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create schema kefen_old_1")
+        connection.execute("create schema kefen_old_backup")
+        connection.execute("create table kefen_old_backup.mine (n integer)")
+
+    publish_both(settings, "r2")
+
+    assert schemas(url) == ["kefen", "kefen_old_n", "kefen_old_backup"]
+
+
 def test_a_client_that_is_not_installed_is_named_before_the_night(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -572,7 +595,7 @@ def test_an_older_date_leaves_postgres_alone(settings: Settings, url: str) -> No
         settings,
         run_id="r2",
         replace_current=False,
-        beside=night._beside(settings, run_id="r2"),
+        beside=night._beside(settings),
     )
 
     assert done.beside is None

@@ -6,7 +6,8 @@ How each thing is done stands in ingest/, transform/, expectations/ and publish/
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,9 @@ from dagster_project.normalise.step import normalise
 from dagster_project.publish.publication import (
     DATA_DOCS,
     FIX_LISTS,
+    Beside,
     Publication,
+    PublicationError,
     publish,
     remove_leftovers,
 )
@@ -105,10 +108,12 @@ def prepare(
 ) -> Prepared:
     """Land the complete drops, register and normalise them for the models, and fix the dates.
 
-    Raises RulesError naming every fault of the seeds and PreflightError naming what there is no
-    room for before anything is read, NothingToDoError if no export was ever landed.
+    Raises RulesError naming every fault of the seeds, PublicationError if a place to publish to
+    lacks its client or URL and PreflightError naming what there is no room for before anything is
+    read, NothingToDoError if no export was ever landed.
     """
     check_rules(bins=settings.rfm.bins)
+    _beside(settings)
     # What the night before said of its tables; the docs are of one run.
     shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
@@ -325,6 +330,7 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
                 DATA_DOCS: lambda folder: _write_docs(settings, folder, run=record),
                 FIX_LISTS: lambda folder: _write_fix_lists(settings, folder),
             },
+            beside=_beside(settings),
         )
     finally:
         # Half a publication would keep a full disk full.
@@ -369,6 +375,25 @@ def forget_expired(engine: Engine, settings: Settings) -> list[date]:
         LOGGER.info("the history forgets %d dates, up to %s", len(gone), gone[-1])
         engine.forget(gone)
     return gone
+
+
+def _beside(settings: Settings) -> Callable[[Path], AbstractContextManager[Beside]] | None:
+    """Give what publishes to PostgreSQL, if the settings ask for it.
+
+    Raises PublicationError if its client is not installed or its URL not in the environment.
+    """
+    target = settings.publish.postgres
+    if target is None:
+        return None
+    try:
+        from dagster_project.publish import postgres  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise PublicationError(
+            f"publish.postgres needs the package {error.name}; expected the extra postgres; "
+            "install it: .uv/bin/uv sync --frozen --extra postgres"
+        ) from error
+    postgres.url_of(target)
+    return lambda database: postgres.published_beside(settings, target, database)
 
 
 def _write_docs(settings: Settings, folder: Path, *, run: RunRecord) -> None:

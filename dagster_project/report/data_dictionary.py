@@ -27,7 +27,7 @@ rules (`seeds/quality/dq_rules.csv`), and `run_log`, one row per run.
 def data_dictionary() -> str:
     """Write the dictionary as Markdown, one section per area, one table per published table."""
     sections = [INTRODUCTION]
-    for area in sorted(path for path in MODELS.iterdir() if path.is_dir()):
+    for area in _areas():
         models = _models(area)
         if not models:
             continue
@@ -56,6 +56,10 @@ def key_of(model: dict[str, Any]) -> list[str]:
             columns: list[str] = test[UNIQUE_TEST]["arguments"]["columns"]
             return columns
     return []
+
+
+def _areas() -> list[Path]:
+    return sorted(path for path in MODELS.iterdir() if path.is_dir())
 
 
 def _models(area: Path) -> list[dict[str, Any]]:

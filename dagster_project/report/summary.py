@@ -189,6 +189,7 @@ def summarise(
         "## Where 位置",
         f"- database 数据库: `{publication.database or '(not replaced: an older date)'}`",
         f"- Parquet: `{publication.run_dir}`",
+        *_beside(publication),
         f"- tables 表: {len(publication.tables)}, rows 行: {sum(publication.tables.values()):,}",
         *(
             f"- {name}: `{path}`"
@@ -238,6 +239,17 @@ def _restated(publication: Publication, one: Restated) -> str:
     kept = f"`{one.kept}`" if one.kept else "(still published 仍在发布)"
     command = f"`make diff A={one.published_by} B={publication.run_id}`"
     return f"| {one.as_of_date} | {one.customers:,} | {kept} | {command} |"
+
+
+def _beside(publication: Publication) -> list[str]:
+    """Say what became of the publication to another place, the fault first of all."""
+    beside = publication.beside
+    if beside is None:
+        return []
+    if beside.fault:
+        return [f"- **not published 未发布**: {beside.fault}"]
+    tables, rows = len(beside.tables), sum(beside.tables.values())
+    return [f"- {beside.place}: tables 表 {tables}, rows 行 {rows:,}, {beside.seconds:.1f} s"]
 
 
 def markdown_table(

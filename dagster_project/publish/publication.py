@@ -145,12 +145,12 @@ def publish(
             database_part=database_part if replace_current else None,
         )
 
-    folders = folders or {}
-    if replace_current:
-        for name, fill in folders.items():
-            fill(parts_dir / name)
-        fsync(database_part)
+    folders = (folders or {}) if replace_current else {}
+    for name, fill in folders.items():
+        fill(parts_dir / name)
     fsync_tree(parts_dir)
+    if replace_current:
+        fsync(database_part)
     with beside(database_part) if beside and replace_current else nullcontext() as other:
         _place_run(parts_dir, run_dir)
         if replace_current:

@@ -50,12 +50,16 @@ def published_models() -> dict[str, dict[str, Any]]:
 
 
 def key_of(model: dict[str, Any]) -> list[str]:
-    """Give the columns that identify a row of a table: those of its test of uniqueness."""
+    """Give the columns that identify a row of a table: those of its test of uniqueness.
+
+    Tables that are not made by dbt say them in their meta.
+    """
     for test in model.get("data_tests", []):
         if isinstance(test, dict) and UNIQUE_TEST in test:
             columns: list[str] = test[UNIQUE_TEST]["arguments"]["columns"]
             return columns
-    return []
+    stated: list[str] = model.get("config", {}).get("meta", {}).get("key", [])
+    return stated
 
 
 def _areas() -> list[Path]:

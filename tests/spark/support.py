@@ -12,7 +12,15 @@ from unittest import mock
 import duckdb
 
 from dagster_project.backfill import compute_history
-from dagster_project.night import Finished, complete_manifest, finish, predict, prepare, run_id_of
+from dagster_project.night import (
+    Finished,
+    complete_manifest,
+    explain_changes,
+    finish,
+    predict,
+    prepare,
+    run_id_of,
+)
 from dagster_project.settings import PROJECT_DIR, Settings
 from dagster_project.transform.dbt import dbt_environment
 from dagster_project.transform.spark_session import close_spark_session
@@ -55,6 +63,7 @@ def run_light_spark_night(settings: Settings, *, now: datetime, seeds: bool = Tr
     compute_history(settings, dbt=_run_dbt)
     predict(settings)
     _build(settings, "tag:classes")
+    explain_changes(settings)
     return finish(settings, run_id=run_id_of(now), started_at=now)
 
 

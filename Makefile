@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
+# SYNC=--no-dev leaves out what only tests need.
+SYNC ?=
 RUN := .venv/bin/python
 DBT := .venv/bin/dbt
 
@@ -24,11 +26,12 @@ $(UV):
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.installed: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON)
+	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) $(SYNC)
 	@touch $@
 
 target/manifest.json: .venv/.installed $(MODELS)
 	@$(DBT) --quiet parse --profiles-dir dbt
+	@$(RUN) -m dagster_project.changes.compile
 
 install: target/manifest.json ## Install everything the project needs
 

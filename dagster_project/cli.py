@@ -5,7 +5,6 @@ Runs are the daemon's Dagster jobs.
 
 import argparse
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markdown import Markdown
 
+from dagster_project.instance import prepare_instance
 from dagster_project.lock import NightIsRunningError
 from dagster_project.report.explain import NoCustomerError, card_table, read_card
 from dagster_project.report.fix_lists import NoOwnerError, preview_table, write_fix_list
@@ -30,13 +30,6 @@ LOGGER = logging.getLogger("dagster_project")
 # Tables of a summary are cut short on a narrower console.
 MIN_WIDTH = 110
 
-# No limits of Dagster's own: what a killed run holds of them is never given back, and the next
-# night would wait for it for ever. The writer's lock dies with its process.
-INSTANCE_SETTINGS = """\
-telemetry:
-  enabled: false
-"""
-
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; 0 = done, 1 = failed with a message, 2 = wrong usage."""
@@ -44,10 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     _log_to_console()
     try:
         settings = load_settings()
+        prepare_instance(settings)
     except SettingsError as error:
         LOGGER.error("%s", error)  # noqa: TRY400
         return 1
-    prepare_instance(settings)
     if options.command == "dev":
         return _dev()
     readers = {"preview": _preview, "diff": _diff, "explain": _explain, "fixlist": _fixlist}
@@ -72,18 +65,6 @@ def _log_to_console() -> None:
     )
     logging.basicConfig(level=logging.WARNING, format=form, datefmt="%H:%M:%S", handlers=[handler])
     LOGGER.setLevel(logging.INFO)
-
-
-def prepare_instance(settings: Settings) -> Path:
-    """Give Dagster its home below ours, telemetry off."""
-    folder = settings.home / "dagster"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "dagster.yaml"
-    if not file.exists():
-        file.write_text(INSTANCE_SETTINGS, encoding="utf-8")
-    os.environ["DAGSTER_HOME"] = str(folder)
-    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
-    return folder
 
 
 def _parser() -> argparse.ArgumentParser:

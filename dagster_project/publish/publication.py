@@ -14,7 +14,8 @@ before, under a second name.
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -53,6 +54,16 @@ class PublicationError(Exception):
     """The marts cannot be published; what readers see is untouched."""
 
 
+@dataclass
+class Beside:
+    """What became of the publication to another place: rows by table, or the fault."""
+
+    place: str
+    tables: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    fault: str | None = None
+
+
 @dataclass(frozen=True)
 class Publication:
     """What a run published: rows by table, and where."""
@@ -62,6 +73,7 @@ class Publication:
     run_dir: Path
     database: Path | None
     history: PublishedHistory | None = None
+    beside: Beside | None = None
 
 
 def remove_leftovers(published_dir: Path) -> None:
@@ -81,6 +93,7 @@ def publish(
     run_id: str,
     replace_current: bool = True,
     folders: Mapping[str, Callable[[Path], object]] | None = None,
+    beside: Callable[[Path], AbstractContextManager[Beside | None]] | None = None,
 ) -> Publication:
     """Copy every table of schema main from the working database to readers.
 
@@ -88,6 +101,8 @@ def publish(
     Parquet folder is written.
     folders: what else is published, by the name of its folder: a function that fills it. A function
     that writes nothing publishes nothing. Not written if the current publication stays.
+    beside: another place to publish to: given the prepared database, a context that is entered
+    before the files are swapped and left afterwards. Not entered if the current publication stays.
     Raises PublicationError if there is nothing to publish.
     """
     published = settings.published_dir
@@ -130,23 +145,19 @@ def publish(
             database_part=database_part if replace_current else None,
         )
 
-    folders = folders or {}
-    if replace_current:
-        for name, fill in folders.items():
-            fill(parts_dir / name)
+    folders = (folders or {}) if replace_current else {}
+    for name, fill in folders.items():
+        fill(parts_dir / name)
     fsync_tree(parts_dir)
-    if run_dir.exists():
-        shutil.rmtree(run_dir)
-    parts_dir.rename(run_dir)
-    fsync(run_dir.parent)
     if replace_current:
-        if history:
-            history = replace(history, restated=keep_restated(settings, history.restated))
         fsync(database_part)
-        database_part.replace(published / DATABASE_NAME)
-        _flip_link(published / CURRENT_LINK, target=Path("runs") / run_id)
-        _link_folders(published, folders)
-        fsync(published)
+    with beside(database_part) if beside and replace_current else nullcontext() as other:
+        _place_run(parts_dir, run_dir)
+        if replace_current:
+            if history:
+                history = replace(history, restated=keep_restated(settings, history.restated))
+            _swap(published, database_part, run_id=run_id, folders=folders)
+    if replace_current:
         if history:
             note_published(settings)
         _prune(published, keep=settings.publish.keep_runs)
@@ -156,6 +167,7 @@ def publish(
         run_dir=run_dir,
         database=published / DATABASE_NAME if replace_current else None,
         history=history,
+        beside=other,
     )
 
 
@@ -265,6 +277,20 @@ def _compare(copy: str, found: int, expected: int) -> None:
             f"{copy} has {found} rows, the working table has {expected}; "
             "nothing was published; check the disk and run again"
         )
+
+
+def _place_run(parts_dir: Path, run_dir: Path) -> None:
+    if run_dir.exists():
+        shutil.rmtree(run_dir)
+    parts_dir.rename(run_dir)
+    fsync(run_dir.parent)
+
+
+def _swap(published: Path, database_part: Path, *, run_id: str, folders: Iterable[str]) -> None:
+    database_part.replace(published / DATABASE_NAME)
+    _flip_link(published / CURRENT_LINK, target=Path("runs") / run_id)
+    _link_folders(published, folders)
+    fsync(published)
 
 
 def _flip_link(link: Path, *, target: Path) -> None:

@@ -14,6 +14,7 @@ from dagster_project.publish.publication import (
     Publication,
 )
 from dagster_project.report.run_log import RunRecord
+from dagster_project.report.run_notes import Attention
 from dagster_project.settings import Settings
 from dagster_project.transform.history import DATABASE_DAYS, HISTORY
 
@@ -113,6 +114,19 @@ COVERAGE = """
     order by dimension
 """
 
+CHANGES = """
+    select
+        cause,
+        cause_label_zh as 中文,
+        cause_label_en as english,
+        count(distinct customer_key) as customers,
+        count(*) as changes
+    from main.customer_class_changes
+    where as_of_date = (select max(as_of_date) from raw.run_context where is_newest)
+    group by all
+    order by changes desc, cause
+"""
+
 
 RESTATED_HEAD = (
     "| as_of_date 截至 | customers with other classes 分类变化的客户 | published before 此前发布 "
@@ -127,6 +141,7 @@ def summarise(
     publication: Publication,
     run: RunRecord,
     forgotten: Sequence[date] = (),
+    attention: Sequence[Attention] = (),
 ) -> str:
     """Write the summary from the working database.
 
@@ -137,6 +152,11 @@ def summarise(
         (
             f"As of 截至 **{run.as_of_date}**, as known 数据截至 **{run.knowledge_date}**, "
             f"money in 本位币 **{run.base_currency}**."
+        ),
+        *(
+            ["## Attention 注意", "\n".join(f"- {a.zh}\n  {a.en}" for a in attention)]
+            if attention
+            else []
         ),
         "## Files 文件",
         markdown_table(connection, FILES),
@@ -163,10 +183,13 @@ def summarise(
     parts += [
         "Unknown, in percent of the customers it applies to, by source 各来源未知占比（%）:",
         markdown_table(connection, COVERAGE),
+        "## Changes since the date before 与前一日期相比的变动",
+        markdown_table(connection, CHANGES),
         *_history(publication, forgotten),
         "## Where 位置",
         f"- database 数据库: `{publication.database or '(not replaced: an older date)'}`",
         f"- Parquet: `{publication.run_dir}`",
+        *_beside(publication),
         f"- tables 表: {len(publication.tables)}, rows 行: {sum(publication.tables.values()):,}",
         *(
             f"- {name}: `{path}`"
@@ -216,6 +239,17 @@ def _restated(publication: Publication, one: Restated) -> str:
     kept = f"`{one.kept}`" if one.kept else "(still published 仍在发布)"
     command = f"`make diff A={one.published_by} B={publication.run_id}`"
     return f"| {one.as_of_date} | {one.customers:,} | {kept} | {command} |"
+
+
+def _beside(publication: Publication) -> list[str]:
+    """Say what became of the publication to another place, the fault first of all."""
+    beside = publication.beside
+    if beside is None:
+        return []
+    if beside.fault:
+        return [f"- **not published 未发布**: {beside.fault}"]
+    tables, rows = len(beside.tables), sum(beside.tables.values())
+    return [f"- {beside.place}: tables 表 {tables}, rows 行 {rows:,}, {beside.seconds:.1f} s"]
 
 
 def markdown_table(

@@ -39,6 +39,7 @@ from dagster_project.report.run_log import (
     RunRecord,
     RunStatus,
     kept_ranges,
+    restore_run_log,
     run_records,
     write_run_record,
 )
@@ -313,6 +314,7 @@ def release(settings: Settings) -> None:
 def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished:
     """Log the run, publish, and say what came out."""
     engine = engine_of(settings)
+    restore_run_log(settings)
     forgotten = forget_expired(engine, settings)
     engine.gather()
     engine.release()

@@ -13,10 +13,10 @@ from dagster import (
 )
 
 from dagster_project.defs.resources import Night
-from dagster_project.defs.retries import RETRIES, only_transient_errors_again
 from dagster_project.night import finish
 from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS
 from dagster_project.settings import Settings
+from dagster_project.transient import attempts
 
 # A publication at the deadline is of this night if it is not older; a longer time would take
 # yesterday's late run for tonight's.
@@ -33,7 +33,6 @@ def build_publish_assets(
         group_name="published",
         owners=["team:data"],
         kinds={"duckdb", "parquet"},
-        retry_policy=RETRIES,
         freshness_policy=FreshnessPolicy.cron(
             deadline_cron=settings.schedule.ready_by,
             lower_bound_delta=NIGHT,
@@ -43,8 +42,7 @@ def build_publish_assets(
     )
     def published(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
         published_dir = night.settings.published_dir
-        with only_transient_errors_again():
-            done = finish(night.settings, run_id=night.run_id, started_at=night.now)
+        done = attempts()(finish, night.settings, run_id=night.run_id, started_at=night.now)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": sum(done.publication.tables.values()),

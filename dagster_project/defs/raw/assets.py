@@ -11,8 +11,8 @@ from dagster import (
 )
 
 from dagster_project.defs.resources import Night
-from dagster_project.defs.retries import RETRIES, only_transient_errors_again
 from dagster_project.night import complete_manifest, prepare
+from dagster_project.transient import attempts
 
 
 def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
@@ -25,21 +25,20 @@ def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
         group_name="raw",
         owners=["team:data"],
         kinds={"duckdb", "parquet"},
-        retry_policy=RETRIES,
         description=(
             "Complete drops landed as text in the immutable raw zone, what changed since the drop "
             "before, and the dates this run computes. 导出文件落地。"
         ),
     )
     def raw_zone(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
-        with only_transient_errors_again():
-            prepared = prepare(
-                night.settings,
-                now=night.now,
-                as_of=night.as_of_asked(),
-                known=night.known_asked(),
-                date_range=night.range_asked(),
-            )
+        prepared = attempts()(
+            prepare,
+            night.settings,
+            now=night.now,
+            as_of=night.as_of_asked(),
+            known=night.known_asked(),
+            date_range=night.range_asked(),
+        )
         return MaterializeResult(
             metadata={
                 "files_new": prepared.files_new,

@@ -56,6 +56,7 @@ class Prepared:
     """What was landed and which dates the run computes."""
 
     files_new: int
+    bytes_new: int
     rows_read: int
     dates: list[AsOf]
 
@@ -91,6 +92,7 @@ def prepare(
     shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
     preflight.check(settings)
+    bytes_new = preflight.new_drop_bytes(settings)
     report = load_exports(settings, now=now, known=known)
     dates_loaded = [audit.export_date for audit in views.read_audits(settings, known)]
     if not dates_loaded:
@@ -117,7 +119,12 @@ def prepare(
     write_notes(settings, notes.model_copy(update=newest))
     engine.register(dates, known=known)
     normalise(engine)
-    return Prepared(files_new=len(report.landed), rows_read=report.rows_read, dates=dates)
+    return Prepared(
+        files_new=len(report.landed),
+        bytes_new=bytes_new,
+        rows_read=report.rows_read,
+        dates=dates,
+    )
 
 
 def ensure_exports(settings: Settings) -> None:

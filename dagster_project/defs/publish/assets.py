@@ -1,5 +1,6 @@
 """The publication: the last asset of a night."""
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -14,7 +15,8 @@ from dagster import (
 
 from dagster_project.defs.resources import Night
 from dagster_project.night import finish
-from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS
+from dagster_project.preflight import size_of
+from dagster_project.publish.publication import DATA_DOCS, DATABASE_NAME, FIX_LISTS
 from dagster_project.settings import Settings
 from dagster_project.transient import attempts
 
@@ -42,11 +44,15 @@ def build_publish_assets(
     )
     def published(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
         published_dir = night.settings.published_dir
+        started = time.monotonic()
         done = attempts()(finish, night.settings, run_id=night.run_id, started_at=night.now)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": sum(done.publication.tables.values()),
                 "tables": len(done.publication.tables),
+                "seconds": round(time.monotonic() - started, 3),
+                "database_bytes": size_of(published_dir / DATABASE_NAME),
+                "run_folder_bytes": size_of(done.publication.run_dir),
                 "run_folder": MetadataValue.path(done.publication.run_dir),
                 "database": MetadataValue.path(done.publication.database or ""),
                 "data_docs": MetadataValue.path(published_dir / DATA_DOCS / "index.html"),

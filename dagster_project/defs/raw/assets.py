@@ -1,5 +1,6 @@
 """Exports to the raw zone, and the dates of the run."""
 
+import time
 from collections.abc import Sequence
 
 from dagster import (
@@ -31,6 +32,7 @@ def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
         ),
     )
     def raw_zone(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
+        started = time.monotonic()
         prepared = attempts()(
             prepare,
             night.settings,
@@ -42,6 +44,8 @@ def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
         return MaterializeResult(
             metadata={
                 "files_new": prepared.files_new,
+                "bytes_new": prepared.bytes_new,
+                "seconds": round(time.monotonic() - started, 3),
                 "dagster/row_count": prepared.rows_read,
                 "as_of_date": str(prepared.dates[-1].as_of_date),
                 "knowledge_date": str(prepared.dates[-1].knowledge_date),

@@ -1,4 +1,4 @@
-"""The command line: run, backfill, preview, explain, fixlist, dev.
+"""The command line: run, backfill, preview, diff, explain, fixlist, dev.
 
 Runs are the daemon's Dagster jobs.
 """
@@ -20,6 +20,7 @@ from dagster_project.instance import prepare_instance
 from dagster_project.lock import NightIsRunningError
 from dagster_project.report.explain import NoCustomerError, card_table, read_card
 from dagster_project.report.fix_lists import NoOwnerError, preview_table, write_fix_list
+from dagster_project.report.run_diff import NoRunError, diff_runs
 from dagster_project.rules.faults import RulesError
 from dagster_project.rules.overlay import PreviewError
 from dagster_project.settings import PROJECT_DIR, Settings, SettingsError, load_settings
@@ -42,12 +43,9 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     if options.command == "dev":
         return _dev()
-    if options.command == "preview":
-        return _preview(settings, options)
-    if options.command == "explain":
-        return _explain(settings, options)
-    if options.command == "fixlist":
-        return _fixlist(settings, options)
+    readers = {"preview": _preview, "diff": _diff, "explain": _explain, "fixlist": _fixlist}
+    if options.command in readers:
+        return readers[options.command](settings, options)
     return _run(settings, options)
 
 
@@ -82,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     preview = commands.add_parser("preview", help="who would move if the rules changed")
     preview.add_argument("--rules", type=Path, required=True, help="folder of changed seeds")
     preview.add_argument("--on", type=date.fromisoformat, help="by the rules in force on that day")
+    diff = commands.add_parser("diff", help="what differs between two published runs")
+    diff.add_argument("--a", required=True, help="name of a run folder, or current")
+    diff.add_argument("--b", required=True, help="name of a run folder, or current")
     explain = commands.add_parser("explain", help="one customer's classes, and why")
     explain.add_argument("--customer", required=True, help="key or name")
     explain.add_argument("--labels", choices=("zh", "en", "both"), default="both")
@@ -133,6 +134,16 @@ def _preview(settings: Settings, options: argparse.Namespace) -> int:
     try:
         found = preview(settings, options.rules, now=datetime.now(UTC), on=options.on)
     except (RulesError, PreviewError, NightIsRunningError) as error:
+        LOGGER.error("%s", error)  # noqa: TRY400
+        return 1
+    _show(found.summary)
+    return 0
+
+
+def _diff(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        found = diff_runs(settings, options.a, options.b)
+    except NoRunError as error:
         LOGGER.error("%s", error)  # noqa: TRY400
         return 1
     _show(found.summary)

@@ -20,9 +20,10 @@ from dagster_project.ingest.land import TEMP_FOLDER
 from dagster_project.ingest.manifest import Manifest
 from dagster_project.ingest.parts import empty_folder
 from dagster_project.notices.send import unset_variables
-from dagster_project.publish.publication import CURRENT_LINK, DATABASE_NAME, remove_leftovers
+from dagster_project.publish.publication import DATABASE_NAME, remove_leftovers
 from dagster_project.settings import Settings, bytes_of
 from dagster_project.transform.dbt import container_memory, memory_limit
+from dagster_project.transform.history import CURRENT_LINK
 
 LOGGER = logging.getLogger(__name__)
 

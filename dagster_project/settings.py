@@ -52,6 +52,17 @@ def bytes_of(size: str) -> int:
     return int(float(match[1]) * step ** " KMGT".index(match[2].upper() or " "))
 
 
+def _own_schema(name: str) -> str:
+    taken = name in {"public", "information_schema"} or name.startswith("pg_")
+    if taken or not re.fullmatch(r"[a-z][a-z0-9_]{0,29}", name):
+        message = (
+            f"{name!r} cannot be the schema, which is replaced as a whole every night; expected a "
+            "name of its own, 1-30 of a-z, 0-9 and _, such as kefen"
+        )
+        raise ValueError(message)
+    return name
+
+
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Size = Annotated[str, AfterValidator(_size)]
@@ -128,10 +139,50 @@ class Abc(_Strict):
     hysteresis_days: int = Field(default=1, ge=1, le=92)
 
 
+class Postgres(_Strict):
+    """A PostgreSQL database that holds the newest publication too.
+
+    url_env: the environment variable with the connection URL; credentials stand nowhere else.
+    schema: belongs to Kefen alone; each night replaces it as a whole.
+    required: whether a night fails, with nothing published, if the database cannot be written.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    url_env: str = Field(default="KEFEN_POSTGRES_URL", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    # Not `schema`: pydantic's models have an attribute of that name.
+    schema_name: Annotated[str, AfterValidator(_own_schema)] = Field(
+        default="kefen", alias="schema"
+    )
+    required: bool = True
+
+
 class Publish(_Strict):
-    """How much is kept beside the newest publication."""
+    """How much is kept beside the newest publication, and how much of the history readers get.
+
+    history_rows: a history with more rows is cut in kefen.duckdb to the last 7 days and month ends;
+    its Parquet partitions hold all of it. postgres: where else it goes.
+    """
 
     keep_runs: int = Field(default=7, ge=1)
+    history_rows: int = Field(default=20_000_000, ge=1)
+    postgres: Postgres | None = None
+
+
+class History(_Strict):
+    """How long the classes of a date are kept.
+
+    daily_days: every date of so many days, counted from the newest; null = for ever. Month ends
+    and dates of a backfill stay.
+    """
+
+    daily_days: int | None = Field(default=90, ge=1)
+
+
+class Backfill(_Strict):
+    """How much history is computed at once; max_rows: customers x dates in memory together."""
+
+    max_rows: int = Field(default=10_000_000, ge=1)
 
 
 class DuckDB(_Strict):
@@ -258,6 +309,8 @@ class Settings(_Strict):
     rfm: Rfm = Rfm()
     abc: Abc = Abc()
     publish: Publish = Publish()
+    backfill: Backfill = Backfill()
+    history: History = History()
     schedule: Schedule = Schedule()
     limits: Limits = Limits()
     notices: list[Annotated[Webhook | Email, Field(discriminator="kind")]] = []

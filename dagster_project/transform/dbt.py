@@ -1,11 +1,35 @@
 """The environment dbt runs in: paths and limits from the settings, telemetry off."""
 
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dagster_project.settings import PROJECT_DIR, Settings
+
+
+class DbtError(Exception):
+    """Models could not be computed; the message has what dbt said."""
+
+
+def run_dbt(settings: Settings, arguments: Sequence[str]) -> None:
+    """Run a dbt command on this project, as a process of its own whose locks die with it.
+
+    Raises DbtError with what dbt said.
+    """
+    done = subprocess.run(
+        [str(dbt_executable()), "--quiet", *arguments],
+        cwd=PROJECT_DIR,
+        env=os.environ | dbt_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()
+        raise DbtError(f"dbt {' '.join(arguments)} failed; it said:\n{said}")
 
 
 def dbt_executable() -> Path:

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from dagster_project.settings import Settings
+from dagster_project.transform.history import HISTORY
 from tests.integration.conftest import SECOND
 from tests.support import (
     deliver,
@@ -216,7 +217,10 @@ def test_the_current_run_is_complete(story: Story) -> None:
          .fetchall()[0])
         for path in current.glob("*.parquet")
     }  # fmt: skip
-    assert found == set(tables)
+    (history,) = duckdb.sql(
+        "select count(*) from read_parquet($1)", params=[str(current / HISTORY / "*" / "*.parquet")]
+    ).fetchall()
+    assert found | {(HISTORY, *history)} == set(tables)
 
 
 def test_the_run_log_has_the_killed_runs_and_the_refused_one(story: Story) -> None:

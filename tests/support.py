@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
@@ -18,8 +18,17 @@ import duckdb
 import yaml
 from dagster import DagsterInstance  # noqa: TID251
 
+from dagster_project.backfill import compute_history
 from dagster_project.defs.run import run_job
-from dagster_project.night import Finished, complete_manifest, finish, predict, prepare, run_id_of
+from dagster_project.night import (
+    Finished,
+    complete_manifest,
+    explain_changes,
+    finish,
+    predict,
+    prepare,
+    run_id_of,
+)
 from dagster_project.settings import PROJECT_DIR, Settings
 from dagster_project.transform.dbt import dbt_environment
 
@@ -132,9 +141,17 @@ def run_light_night(
     left_out = () if data_tests else ("--exclude-resource-type", "test")
     _dbt_build(settings, "--select", "tag:records", "--indirect-selection", "cautious", *left_out)
     complete_manifest(settings)
+    compute_history(settings, dbt=run_dbt_here)
     predict(settings)
     _dbt_build(settings, "--select", "tag:classes", *left_out)
+    explain_changes(settings)
     return finish(settings, run_id=run_id_of(now), started_at=now)
+
+
+def run_dbt_here(settings: Settings, arguments: Sequence[str]) -> None:
+    """Run a dbt command in this process, on the project as it was parsed."""
+    with mock.patch.dict(os.environ, dbt_environment(settings)), _no_dbt_connection():
+        _invoke(*arguments, manifest=_parsed())
 
 
 def _dbt_build(settings: Settings, *arguments: str) -> None:

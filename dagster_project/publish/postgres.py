@@ -239,7 +239,7 @@ def _load(
     )
     # Before the tables, which then have these rights from the start.
     _repeat_grants(connection, _DEFAULT_GRANTS, old=old, fresh=fresh)
-    described = {str(model["name"]): model for model in published_models()}
+    described = published_models()
     counts = {}
     with duckdb.connect(
         ":memory:",

@@ -13,6 +13,8 @@ from dagster_project.settings import PROJECT_DIR
 DICTIONARY = PROJECT_DIR / "DATA_DICTIONARY.md"
 MODELS = PROJECT_DIR / "models" / "marts"
 
+UNIQUE_TEST = "unique_combination"
+
 INTRODUCTION = """\
 # Data dictionary 数据字典
 
@@ -41,9 +43,23 @@ def data_dictionary() -> str:
     return "\n".join(sections)
 
 
-def published_models() -> list[dict[str, Any]]:
-    """Read every published model with its columns and their descriptions."""
-    return [model for area in _areas() for model in _models(area)]
+def published_models() -> dict[str, dict[str, Any]]:
+    """Give what the yml files say of each published table, by its name."""
+    areas = sorted(path for path in MODELS.iterdir() if path.is_dir())
+    return {model["name"]: model for area in areas for model in _models(area)}
+
+
+def key_of(model: dict[str, Any]) -> list[str]:
+    """Give the columns that identify a row of a table: those of its test of uniqueness.
+
+    Tables that are not made by dbt say them in their meta.
+    """
+    for test in model.get("data_tests", []):
+        if isinstance(test, dict) and UNIQUE_TEST in test:
+            columns: list[str] = test[UNIQUE_TEST]["arguments"]["columns"]
+            return columns
+    stated: list[str] = model.get("config", {}).get("meta", {}).get("key", [])
+    return stated
 
 
 def _areas() -> list[Path]:
@@ -54,6 +70,9 @@ def _models(area: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in sorted(area.glob("_*__models.yml")):
         found += yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    for path in sorted(area.glob("_*__sources.yml")):
+        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+            found += source["tables"]
     return found
 
 

@@ -1,7 +1,7 @@
 """What the tests on Spark share: a small Spark, a night on it, and tables that must be equal."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -11,7 +11,16 @@ from unittest import mock
 
 import duckdb
 
-from dagster_project.night import Finished, complete_manifest, finish, predict, prepare, run_id_of
+from dagster_project.backfill import compute_history
+from dagster_project.night import (
+    Finished,
+    complete_manifest,
+    explain_changes,
+    finish,
+    predict,
+    prepare,
+    run_id_of,
+)
 from dagster_project.settings import PROJECT_DIR, Settings
 from dagster_project.transform.dbt import dbt_environment
 from dagster_project.transform.spark_session import close_spark_session
@@ -51,8 +60,10 @@ def run_light_spark_night(settings: Settings, *, now: datetime, seeds: bool = Tr
     prepare(settings, now=now)
     _build(settings, "tag:records", *(() if seeds else ("seed",)))
     complete_manifest(settings)
+    compute_history(settings, dbt=_run_dbt)
     predict(settings)
     _build(settings, "tag:classes")
+    explain_changes(settings)
     return finish(settings, run_id=run_id_of(now), started_at=now)
 
 
@@ -64,6 +75,11 @@ def _build(settings: Settings, selection: str, *left_out: str) -> None:
             *("--exclude-resource-type", "unit_test", "test", *left_out),
             manifest=_parsed(),
         )
+
+
+def _run_dbt(settings: Settings, arguments: Sequence[str]) -> None:
+    with mock.patch.dict(os.environ, dbt_environment(settings)):
+        _invoke(*arguments, manifest=_parsed())
 
 
 @cache

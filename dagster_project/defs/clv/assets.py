@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dagster import AssetKey, AssetsDefinition, MaterializeResult, asset
 
+from dagster_project.defs.history.assets import CHUNKS
 from dagster_project.defs.resources import Night
 from dagster_project.night import predict
 
@@ -12,10 +13,11 @@ def build_clv_assets(records: Sequence[AssetKey]) -> list[AssetsDefinition]:
     """Build the asset that scores the customers.
 
     records: the assets whose rules must have passed before anything is predicted from them.
+    Other dates come first: their predictions lie in the same tables.
     """
 
     @asset(
-        deps=list(records),
+        deps=[*records, CHUNKS],
         group_name="clv",
         owners=["team:data"],
         kinds={"python"},

@@ -1,18 +1,32 @@
 """The embedded engine: everything is in the working DuckDB file."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
 import duckdb
 import pyarrow as pa
 
 from dagster_project.ingest import completion, views
-from dagster_project.ingest.sql import literal
+from dagster_project.ingest.sql import literal, path_list
 from dagster_project.settings import Settings
-from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
+from dagster_project.transform.context import (
+    AsOf,
+    NoRunContextError,
+    RunDay,
+    write_dates,
+    write_run_context,
+    write_run_days,
+)
 from dagster_project.transform.dbt import memory_limit
-from dagster_project.transform.engines import HISTORY_TABLES
+from dagster_project.transform.engines import HISTORY_TABLES, as_published
+from dagster_project.transform.history import (
+    CURRENT_LINK,
+    HISTORY,
+    note_computed,
+    note_published,
+    table_files,
+)
 from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from expectations.rules import Rule, Stage
 from expectations.runner import CheckResult, run_checks
@@ -40,23 +54,56 @@ class DuckDBEngine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def newest_history(self) -> date | None:
-        """Give the newest date of the class history, restored from the publication if lost."""
+    def history_dates(self) -> list[date]:
+        """Give the dates of the class history, restored from the publication if lost."""
         with open_work_db(self._settings) as connection:
             restore_history(connection, self._settings)
-            if not _has_table(connection, "customer_classification_history"):
-                return None
-            newest = connection.execute(
-                "select max(as_of_date) from main.customer_classification_history"
-            ).fetchone()
-        return newest[0] if newest else None
+            if not _has_table(connection, HISTORY):
+                return []
+            rows = connection.execute(
+                f"select distinct as_of_date from main.{HISTORY} order by all"
+            ).fetchall()
+        return [row[0] for row in rows]
 
-    def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
+    def register(
+        self, dates: Sequence[AsOf], *, known: date | None, days: Sequence[RunDay] = ()
+    ) -> None:
         """Make schema raw: views over the change log, and tables."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with open_work_db(self._settings) as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
+            write_run_days(connection, days or as_published(dates))
             create_empty_tables(connection)
+
+    def set_dates(self, dates: Sequence[AsOf]) -> None:
+        """Replace the dates that the models compute."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
+        with open_work_db(self._settings) as connection:
+            write_dates(connection, dates)
+
+    def days_done(self, mark: str) -> set[date]:
+        """Give the dates of history that are done under a mark, those of other marks forgotten."""
+        with open_work_db(self._settings) as connection:
+            connection.execute(
+                "create schema if not exists progress; create table if not exists "
+                "progress.days_done (mark varchar, as_of_date date)"
+            )
+            connection.execute("delete from progress.days_done where mark <> ?", (mark,))
+            rows = connection.execute("select as_of_date from progress.days_done").fetchall()
+        return {row[0] for row in rows}
+
+    def note_done(self, mark: str, days: Iterable[date]) -> None:
+        """Note dates of history that are whole."""
+        with open_work_db(self._settings) as connection:
+            connection.executemany(
+                "insert into progress.days_done values (?, ?)", [(mark, day) for day in days]
+            )
+
+    def forget_done(self) -> None:
+        """Forget which dates are done."""
+        with open_work_db(self._settings) as connection:
+            connection.execute("drop schema if exists progress cascade")
 
     def judge(self, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
         """Judge the rules of a stage on the newest date of the run."""
@@ -109,6 +156,16 @@ class DuckDBEngine:
                 ).fetchall()
             )
 
+    def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Attach the working database, to be read."""
+        connection.execute(f"attach {literal(self._settings.work_db)} as {name} (read_only)")
+
+    def forget(self, dates: Collection[date]) -> None:
+        """Delete dates from the class history."""
+        listed = ", ".join(f"date '{day}'" for day in sorted(dates))
+        with open_work_db(self._settings) as connection:
+            connection.execute(f"delete from main.{HISTORY} where as_of_date in ({listed})")
+
     def gather(self) -> None:
         """Nothing to do: all tables are in the working database."""
 
@@ -118,13 +175,18 @@ class DuckDBEngine:
 
 def restore_history(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Take the history from the newest publication if the working database was deleted."""
-    current = settings.published_dir / "current"
+    current = settings.published_dir / CURRENT_LINK
     for table in HISTORY_TABLES:
-        path = current / f"{table}.parquet"
-        if _has_table(connection, table) or not path.exists():
+        files = table_files(current, table)
+        if _has_table(connection, table) or not files:
             continue
-        LOGGER.warning("taking %s from %s: the working database has none", table, path)
-        connection.execute(f"create table main.{table} as from read_parquet({literal(path)})")
+        LOGGER.warning("taking %s from %s: the working database has none", table, current)
+        connection.execute(
+            f"create table main.{table} as from read_parquet({path_list(files)}, "
+            "union_by_name = true, hive_partitioning = false)"
+        )
+        if table == HISTORY:
+            note_published(settings)
 
 
 def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -4,10 +4,11 @@ What is small and already known without Spark (manifest, audits, the dates of a 
 DuckDB exactly as on the embedded engine and handed over as Parquet; so is what comes out.
 """
 
+import json
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -22,9 +23,23 @@ from dagster_project.ingest.audit import Audit
 from dagster_project.ingest.contract import Entity, load_contract
 from dagster_project.ingest.sql import literal, quoted
 from dagster_project.settings import Settings
-from dagster_project.transform.context import AsOf, NoRunContextError, write_run_context
-from dagster_project.transform.engines import HISTORY_TABLES
+from dagster_project.transform.context import (
+    AsOf,
+    NoRunContextError,
+    RunDay,
+    write_dates,
+    write_run_context,
+    write_run_days,
+)
+from dagster_project.transform.engines import HISTORY_TABLES, as_published
 from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.history import (
+    CURRENT_LINK,
+    HISTORY,
+    note_computed,
+    note_published,
+    table_files,
+)
 from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from dagster_project.transform.spark_session import (
     close_spark_session,
@@ -61,20 +76,26 @@ class SparkEngine:
     def _spark(self) -> "SparkSession":
         return spark_session(self._settings)
 
-    def newest_history(self) -> date | None:
-        """Give the newest date of the class history, restored from the publication if lost."""
+    def history_dates(self) -> list[date]:
+        """Give the dates of the class history, restored from the publication if lost."""
         self._restore_history()
-        table = "main.customer_classification_history"
+        table = f"main.{HISTORY}"
         if not self._spark.catalog.tableExists(table):
-            return None
-        newest: date | None = self._spark.sql(f"select max({PARTITION}) from {table}").first()[0]
-        return newest
+            return []
+        return [
+            date.fromisoformat(row["partition"].removeprefix(f"{PARTITION}="))
+            for row in self._spark.sql(f"show partitions {table}").collect()
+        ]
 
-    def register(self, dates: Sequence[AsOf], *, known: date | None) -> None:
+    def register(
+        self, dates: Sequence[AsOf], *, known: date | None, days: Sequence[RunDay] = ()
+    ) -> None:
         """Make schema raw: partitions over the change log, and small tables."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with duckdb.connect() as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
+            write_run_days(connection, days or as_published(dates))
             create_empty_tables(connection)
             self._write_small_tables(connection)
         self._spark.sql("drop database if exists raw cascade")
@@ -89,6 +110,38 @@ class SparkEngine:
             folders[audit.entity].append((audit, folder))
         for entity in load_contract().values():
             self._register_entity(entity, folders[entity.name])
+
+    def set_dates(self, dates: Sequence[AsOf]) -> None:
+        """Replace the dates that the models compute."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
+        with duckdb.connect() as connection:
+            connection.execute("create schema raw")
+            write_dates(connection, dates)
+            self._write_small_tables(connection, only="run_context")
+        self._spark.sql("refresh table raw.run_context")
+
+    def days_done(self, mark: str) -> set[date]:
+        """Give the dates of history that are done under a mark, those of other marks forgotten."""
+        if not self._done_file.exists():
+            return set()
+        noted = json.loads(self._done_file.read_text(encoding="utf-8"))
+        if noted["mark"] != mark:
+            self.forget_done()
+            return set()
+        return {date.fromisoformat(day) for day in noted["days"]}
+
+    def note_done(self, mark: str, days: Iterable[date]) -> None:
+        """Note dates of history that are whole; the file is replaced in one step."""
+        done = sorted({*self.days_done(mark), *days})
+        part = self._done_file.with_suffix(".part")
+        part.write_text(
+            json.dumps({"mark": mark, "days": [day.isoformat() for day in done]}), encoding="utf-8"
+        )
+        part.replace(self._done_file)
+
+    def forget_done(self) -> None:
+        """Forget which dates are done."""
+        self._done_file.unlink(missing_ok=True)
 
     def judge(self, *, stage: Stage, rules: Sequence[Rule]) -> list[CheckResult]:
         """Judge the rules of a stage on the newest date of the run."""
@@ -163,6 +216,37 @@ class SparkEngine:
                     counts[table] = int(row[0]) if row else 0
         return counts
 
+    def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Attach views on the files of the warehouse; what is small comes from Spark as it is."""
+        connection.execute(f"attach ':memory:' as {name}")
+        for schema in ("main", "intermediate", "seeds"):
+            connection.execute(f"create schema if not exists {name}.{schema}")
+            for table in _tables(self._schema_dir(schema)):
+                folder = self._schema_dir(schema) / table
+                if _has_rows(folder):
+                    columns = "*"
+                    if any(folder.glob(f"{PARTITION}=*")):
+                        columns = f"* replace (cast({PARTITION} as date) as {PARTITION})"
+                    connection.execute(
+                        f"create view {name}.{schema}.{quoted(table)} as "
+                        f"select {columns} from {_parquet(folder)}"
+                    )
+                else:
+                    self._create_empty(
+                        connection, f"{schema}.{table}", f"{name}.{schema}.{quoted(table)}"
+                    )
+        connection.execute(f"create schema {name}.raw")
+        for folder in sorted(self._raw.iterdir()):
+            connection.execute(
+                f"create view {name}.raw.{quoted(folder.name)} as "
+                f"from read_parquet({literal(folder / '*.parquet')})"
+            )
+
+    def forget(self, dates: Collection[date]) -> None:
+        """Drop the partitions of dates from the class history."""
+        listed = ", ".join(f"partition ({PARTITION} = '{day}')" for day in sorted(dates))
+        self._spark.sql(f"alter table main.{HISTORY} drop if exists {listed}")
+
     def gather(self) -> None:
         """Copy what is published, and what the summary reads, into the working DuckDB file."""
         # Nothing in it is kept from night to night: the warehouse holds the history.
@@ -174,11 +258,17 @@ class SparkEngine:
             for table in SUMMARY_TABLES:
                 folder = self._schema_dir("intermediate") / table
                 self._copy(connection, "intermediate", table, folder)
-            self._copy(connection, "raw", "run_context", self._raw / "run_context")
+            for table in ("run_context", "run_days"):
+                self._copy(connection, "raw", table, self._raw / table)
 
     def release(self) -> None:
         """Close the session: the metastore admits one process."""
         close_spark_session()
+
+    @property
+    def _done_file(self) -> Path:
+        """Beside the metastore: without it the tables are lost too."""
+        return spark_dir(self._settings) / "days_done.json"
 
     def _schema_dir(self, schema: str) -> Path:
         return warehouse_dir(self._settings) / f"{schema}.db"
@@ -234,27 +324,25 @@ class SparkEngine:
 
     def _restore_history(self) -> None:
         """Take the history from the newest publication if the warehouse was deleted."""
-        current = self._settings.published_dir / "current"
+        current = self._settings.published_dir / CURRENT_LINK
         for table in HISTORY_TABLES:
-            path = current / f"{table}.parquet"
-            if self._spark.catalog.tableExists(f"main.{table}") or not path.exists():
+            files = table_files(current, table)
+            if self._spark.catalog.tableExists(f"main.{table}") or not files:
                 continue
-            LOGGER.warning("taking %s from %s: the warehouse has none", table, path)
+            LOGGER.warning("taking %s from %s: the warehouse has none", table, current)
             self._spark.sql("create database if not exists main")
-            self._spark.read.parquet(str(path)).write.partitionBy(PARTITION).saveAsTable(
-                f"main.{table}", format="parquet"
-            )
+            # By file: the date is read from the rows, not from the name of the folder.
+            rows = self._spark.read.parquet(*map(str, files), mergeSchema=True)
+            rows.write.partitionBy(PARTITION).saveAsTable(f"main.{table}", format="parquet")
+            if table == HISTORY:
+                note_published(self._settings)
 
     def _copy(
         self, connection: duckdb.DuckDBPyConnection, schema: str, table: str, folder: Path
     ) -> None:
         """Copy a table; its partition column comes first again, and as a date."""
         if not _has_rows(folder):
-            fields = self._spark.table(f"{schema}.{table}").schema.fields
-            types = {field.name: field.dataType.simpleString() for field in fields}
-            order = sorted(types, key=lambda name: name != PARTITION)
-            columns = ", ".join(f"{quoted(name)} {types[name]}" for name in order)
-            connection.execute(f"create table {schema}.{quoted(table)} ({columns})")
+            self._create_empty(connection, f"{schema}.{table}", f"{schema}.{quoted(table)}")
             return
         columns = "*"
         if any(folder.glob(f"{PARTITION}=*")):
@@ -262,6 +350,16 @@ class SparkEngine:
         connection.execute(
             f"create table {schema}.{quoted(table)} as select {columns} from {_parquet(folder)}"
         )
+
+    def _create_empty(
+        self, connection: duckdb.DuckDBPyConnection, table: str, relation: str
+    ) -> None:
+        """Make a table that has no file yet, of the columns that Spark knows."""
+        fields = self._spark.table(table).schema.fields
+        types = {field.name: field.dataType.simpleString() for field in fields}
+        order = sorted(types, key=lambda name: name != PARTITION)
+        columns = ", ".join(f"{quoted(name)} {types[name]}" for name in order)
+        connection.execute(f"create table {relation} ({columns})")
 
 
 def _tables(folder: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""The history of other dates than the published one as assets."""

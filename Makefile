@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
+# SYNC=--no-dev leaves out what only tests need.
+SYNC ?=
 RUN := .venv/bin/python
 DBT := .venv/bin/dbt
 
@@ -13,7 +15,7 @@ export GX_ANALYTICS_ENABLED := false
 MODELS := $(shell find models seeds dbt -type f -name '*.*') dbt_project.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run backfill preview explain fixlist dev test test-spark check lint types soak bench dictionary clean
+.PHONY: help install run backfill preview diff explain fixlist dev test test-spark check lint types soak bench dictionary clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,11 +26,12 @@ $(UV):
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.installed: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON)
+	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) $(SYNC)
 	@touch $@
 
 target/manifest.json: .venv/.installed $(MODELS)
 	@$(DBT) --quiet parse --profiles-dir dbt
+	@$(RUN) -m dagster_project.changes.compile
 
 install: target/manifest.json ## Install everything the project needs
 
@@ -46,6 +49,9 @@ fixlist: install ## Write what an owner should correct: make fixlist OWNER=<name
 
 preview: install ## Show who would move: make preview RULES=folder [ON=2027-01-01]
 	@$(RUN) -m dagster_project preview --rules "$(RULES)" $(if $(ON),--on $(ON))
+
+diff: install ## Show what differs between two runs: make diff A=<run> B=<run>
+	@$(RUN) -m dagster_project diff --a "$(A)" --b "$(B)"
 
 dev: install ## Open the Dagster UI with schedule and sensor
 	@$(RUN) -m dagster_project dev

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from dagster_project.changes.pairs import neighbours
 from dagster_project.ingest import views
-from dagster_project.night import exports_of, predict
+from dagster_project.night import explain_changes, exports_of, predict
 from dagster_project.settings import PROJECT_DIR, Settings
 from dagster_project.transform.context import AsOf, run_dates
 from dagster_project.transform.dbt import run_dbt
@@ -49,11 +50,6 @@ class Computed:
     chunks: int
 
 
-def after_chunk(settings: Settings, dates: Sequence[date]) -> None:
-    """Do what needs the classes of a chunk once they are there."""
-    del settings, dates
-
-
 def compute_history(
     settings: Settings,
     *,
@@ -77,7 +73,10 @@ def compute_history(
     exports = exports_of(engine)
 
     def context(dates: Sequence[date], known: date | None) -> list[AsOf]:
-        return run_dates(list(dates), exports=exports, settings=settings, known=known)
+        compared = neighbours(settings, engine.history_dates(), dates).missing
+        return run_dates(
+            list(dates), exports=exports, settings=settings, known=known, compared=compared
+        )
 
     mark = fingerprint(settings, known=known)
     done = engine.days_done(mark) & set(wanted)
@@ -97,7 +96,7 @@ def compute_history(
         predict(settings)
         engine.release()
         dbt(settings, _models(is_first=number == 1))
-        after_chunk(settings, chunk)
+        explain_changes(settings)
         engine.note_done(mark, chunk)
         finished = clock()
         LOGGER.info(

@@ -1,11 +1,10 @@
-"""The command line: run, backfill, preview, explain, fixlist, dev.
+"""The command line: run, backfill, preview, diff, explain, fixlist, dev.
 
 Runs are the daemon's Dagster jobs.
 """
 
 import argparse
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,9 +16,11 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markdown import Markdown
 
+from dagster_project.instance import prepare_instance
 from dagster_project.lock import NightIsRunningError
 from dagster_project.report.explain import NoCustomerError, card_table, read_card
 from dagster_project.report.fix_lists import NoOwnerError, preview_table, write_fix_list
+from dagster_project.report.run_diff import NoRunError, diff_runs
 from dagster_project.rules.faults import RulesError
 from dagster_project.rules.overlay import PreviewError
 from dagster_project.settings import PROJECT_DIR, Settings, SettingsError, load_settings
@@ -29,13 +30,6 @@ LOGGER = logging.getLogger("dagster_project")
 # Tables of a summary are cut short on a narrower console.
 MIN_WIDTH = 110
 
-# No limits of Dagster's own: what a killed run holds of them is never given back, and the next
-# night would wait for it for ever. The writer's lock dies with its process.
-INSTANCE_SETTINGS = """\
-telemetry:
-  enabled: false
-"""
-
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; 0 = done, 1 = failed with a message, 2 = wrong usage."""
@@ -43,18 +37,15 @@ def main(arguments: Sequence[str]) -> int:
     _log_to_console()
     try:
         settings = load_settings()
+        prepare_instance(settings)
     except SettingsError as error:
         LOGGER.error("%s", error)  # noqa: TRY400
         return 1
-    prepare_instance(settings)
     if options.command == "dev":
         return _dev()
-    if options.command == "preview":
-        return _preview(settings, options)
-    if options.command == "explain":
-        return _explain(settings, options)
-    if options.command == "fixlist":
-        return _fixlist(settings, options)
+    readers = {"preview": _preview, "diff": _diff, "explain": _explain, "fixlist": _fixlist}
+    if options.command in readers:
+        return readers[options.command](settings, options)
     return _run(settings, options)
 
 
@@ -76,18 +67,6 @@ def _log_to_console() -> None:
     LOGGER.setLevel(logging.INFO)
 
 
-def prepare_instance(settings: Settings) -> Path:
-    """Give Dagster its home below ours, telemetry off."""
-    folder = settings.home / "dagster"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "dagster.yaml"
-    if not file.exists():
-        file.write_text(INSTANCE_SETTINGS, encoding="utf-8")
-    os.environ["DAGSTER_HOME"] = str(folder)
-    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
-    return folder
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kefen", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -101,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     preview = commands.add_parser("preview", help="who would move if the rules changed")
     preview.add_argument("--rules", type=Path, required=True, help="folder of changed seeds")
     preview.add_argument("--on", type=date.fromisoformat, help="by the rules in force on that day")
+    diff = commands.add_parser("diff", help="what differs between two published runs")
+    diff.add_argument("--a", required=True, help="name of a run folder, or current")
+    diff.add_argument("--b", required=True, help="name of a run folder, or current")
     explain = commands.add_parser("explain", help="one customer's classes, and why")
     explain.add_argument("--customer", required=True, help="key or name")
     explain.add_argument("--labels", choices=("zh", "en", "both"), default="both")
@@ -152,6 +134,16 @@ def _preview(settings: Settings, options: argparse.Namespace) -> int:
     try:
         found = preview(settings, options.rules, now=datetime.now(UTC), on=options.on)
     except (RulesError, PreviewError, NightIsRunningError) as error:
+        LOGGER.error("%s", error)  # noqa: TRY400
+        return 1
+    _show(found.summary)
+    return 0
+
+
+def _diff(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        found = diff_runs(settings, options.a, options.b)
+    except NoRunError as error:
         LOGGER.error("%s", error)  # noqa: TRY400
         return 1
     _show(found.summary)

@@ -6,24 +6,45 @@ How each thing is done stands in ingest/, transform/, expectations/ and publish/
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
+from dagster_project import preflight
+from dagster_project.changes.causes import copy_changes, find_changes
+from dagster_project.changes.pairs import neighbours
 from dagster_project.clv.predictions import Asked, Predicted
 from dagster_project.clv.predictions import predict as predict_values
 from dagster_project.demo.exports import write_demo_exports
 from dagster_project.ingest import views
 from dagster_project.ingest.load import load_exports
 from dagster_project.normalise.step import normalise
-from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publication, publish
+from dagster_project.publish.publication import (
+    DATA_DOCS,
+    FIX_LISTS,
+    Beside,
+    Publication,
+    PublicationError,
+    publish,
+    remove_leftovers,
+)
+from dagster_project.report.attention import find_attention
 from dagster_project.report.fix_lists import write_fix_lists
-from dagster_project.report.run_log import RunRecord, RunStatus, run_records, write_run_record
+from dagster_project.report.run_log import (
+    RunRecord,
+    RunStatus,
+    kept_ranges,
+    run_records,
+    write_run_record,
+)
+from dagster_project.report.run_notes import notes_of, read_notes, write_notes
 from dagster_project.report.summary import summarise
-from dagster_project.rules.noted import note_rules
+from dagster_project.rules.noted import days_of_new_rules, note_rules
 from dagster_project.rules.validate import check_rules
 from dagster_project.settings import Settings
 from dagster_project.transform.context import (
@@ -36,6 +57,13 @@ from dagster_project.transform.context import (
 from dagster_project.transform.dbt import memory_limit
 from dagster_project.transform.engines import Engine, engine_of
 from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.history import (
+    HISTORY,
+    expired,
+    note_backfill,
+    note_backfills_logged,
+    read_note,
+)
 from expectations.custom import counts_and_violations, load_custom_rules
 from expectations.rules import Rule, Stage
 from expectations.runner import CheckResult
@@ -80,13 +108,16 @@ def prepare(
 ) -> Prepared:
     """Land the complete drops, register and normalise them for the models, and fix the dates.
 
-    Raises RulesError naming every fault of the seeds before anything is read, NothingToDoError if
-    no export was ever landed.
+    Raises RulesError naming every fault of the seeds, PublicationError if a place to publish to
+    lacks its client or URL and PreflightError naming what there is no room for before anything is
+    read, NothingToDoError if no export was ever landed.
     """
     check_rules(bins=settings.rfm.bins)
+    _beside(settings)
     # What the night before said of its tables; the docs are of one run.
     shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
+    preflight.check(settings)
     report = load_exports(settings, now=now, known=known)
     exports = _exports(settings, known)
     if exports is None:
@@ -106,9 +137,26 @@ def prepare(
         # The published date is another one than those that were asked for: it knows all exports.
         known = None
         exports = _exports(settings, known) or exports
+    history_dates = engine.history_dates()
+    if date_range or (as_of and history_dates and as_of < max(history_dates)):
+        # Dates in the past that somebody asked for.
+        note_backfill(settings, (min(asked), max(asked)))
     dates = run_dates(
-        [published.as_of_date], exports=exports, settings=settings, known=published.known
+        [published.as_of_date],
+        exports=exports,
+        settings=settings,
+        known=published.known,
+        compared=neighbours(settings, history_dates, [published.as_of_date]).missing,
     )
+    notes = notes_of(
+        report,
+        settings,
+        run_id=run_id_of(now),
+        today=now.astimezone(ZoneInfo(settings.business_time_zone)).date(),
+        is_newest_asked=as_of is None and known is None and date_range is None,
+    )
+    newest = {"as_of_date": dates[-1].as_of_date, "knowledge_date": dates[-1].knowledge_date}
+    write_notes(settings, notes.model_copy(update=newest))
     engine.register(dates, known=known, days=[*history, published])
     normalise(engine)
     return Prepared(
@@ -132,7 +180,7 @@ def _days_of_range(
 
     If it is not of the range, what is known of it is not bounded by `known`.
     """
-    newest = engine.newest_history()
+    newest = max(engine.history_dates(), default=None)
     history = [RunDay(day, "asked", known) for day in asked]
     if newest and newest > asked[-1]:
         return RunDay(newest, "published"), history
@@ -143,8 +191,7 @@ def _days_of_night(
     engine: Engine, as_of: date, *, known: date | None, lookback_days: int
 ) -> tuple[RunDay, list[RunDay]]:
     """Give the date of a night, and those before it that late facts may change, if in history."""
-    engine.newest_history()
-    oldest = engine.oldest_history() if lookback_days else None
+    oldest = min(engine.history_dates(), default=None)
     looked_at = [as_of - timedelta(days=back) for back in range(lookback_days, 0, -1)]
     history = [RunDay(day, "lookback") for day in looked_at if oldest and day >= oldest]
     return RunDay(as_of, "published", known), history
@@ -211,7 +258,8 @@ def predict(settings: Settings) -> Predicted:
         + " from raw.run_context as context inner join seeds.class_thresholds as thresholds "
         "on context.as_of_date >= thresholds.valid_from and "
         "(thresholds.valid_to is null or context.as_of_date <= thresholds.valid_to) "
-        "where context.is_requested group by context.as_of_date, context.knowledge_date"
+        "where context.is_requested or context.is_compared "
+        "group by context.as_of_date, context.knowledge_date"
     ).to_pylist()
     asked = [
         Asked(
@@ -239,6 +287,24 @@ def exports_of(engine: Engine) -> Exports:
     return Exports(first=exported["first"], newest=exported["newest"])
 
 
+def explain_changes(settings: Settings) -> int:
+    """Find what changed on the dates of the run, and why; give the number of changes."""
+    engine = engine_of(settings)
+    dates = [AsOf(**row) for row in engine.fetch("select * from raw.run_context").to_pylist()]
+    history = engine.history_dates()
+    days = [one.as_of_date for one in dates if one.is_requested]
+    previous = neighbours(settings, history, days).previous
+    others = sorted({*previous, *previous.values()} - set(days))
+    compared = run_dates(others, exports=exports_of(engine), settings=settings) if others else []
+    return find_changes(
+        settings,
+        engine,
+        dates,
+        compared=[one for one in compared if one.is_requested],
+        rules_changed=days_of_new_rules(settings, previous, computed=days),
+    )
+
+
 def release(settings: Settings) -> None:
     """Let go of what dbt's process needs for itself."""
     engine_of(settings).release()
@@ -247,29 +313,87 @@ def release(settings: Settings) -> None:
 def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished:
     """Log the run, publish, and say what came out."""
     engine = engine_of(settings)
+    forgotten = forget_expired(engine, settings)
     engine.gather()
     engine.release()
     with open_work_db(settings) as connection:
         record = _record(connection, settings, run_id=run_id, started_at=started_at)
         replaces = _is_newest_publication(connection)
         _write_run_log(connection, [*run_records(settings), record])
-    publication = publish(
-        settings,
-        run_id=run_id,
-        replace_current=replaces,
-        folders={
-            DATA_DOCS: lambda folder: _write_docs(settings, folder, run=record),
-            FIX_LISTS: lambda folder: _write_fix_lists(settings, folder),
-        },
-    )
+        copy_changes(settings, connection)
+    try:
+        publication = publish(
+            settings,
+            run_id=run_id,
+            replace_current=replaces,
+            folders={
+                DATA_DOCS: lambda folder: _write_docs(settings, folder, run=record),
+                FIX_LISTS: lambda folder: _write_fix_lists(settings, folder),
+            },
+            beside=_beside(settings),
+        )
+    finally:
+        # Half a publication would keep a full disk full.
+        remove_leftovers(settings.published_dir)
     write_run_record(settings, record)
     engine.forget_done()
+    note_backfills_logged(settings)
     note_rules(settings)
     with duckdb.connect(str(settings.work_db), read_only=True) as connection:
-        summary = summarise(connection, settings=settings, publication=publication, run=record)
+        notes = read_notes(settings, run_id)
+        attention = find_attention(connection, notes)
+        summary = summarise(
+            connection,
+            settings=settings,
+            publication=publication,
+            run=record,
+            forgotten=forgotten,
+            attention=attention,
+        )
+    write_notes(settings, notes.model_copy(update={"attention": tuple(attention)}))
     path = settings.report_dir / f"{run_id}.md"
     path.write_text(summary, encoding="utf-8")
     return Finished(publication=publication, summary=summary)
+
+
+def forget_expired(engine: Engine, settings: Settings) -> list[date]:
+    """Delete the dates of the class history that the retention no longer keeps; give them.
+
+    A run of an older date than the newest in history deletes nothing.
+    """
+    rows = engine.fetch(f"select distinct as_of_date from main.{HISTORY}").to_pylist()
+    dates = {row["as_of_date"] for row in rows}
+    newest = engine.fetch("select max(as_of_date) as newest from raw.run_context").to_pylist()
+    if not dates or newest[0]["newest"] < max(dates):
+        return []
+    gone = expired(
+        dates,
+        daily_days=settings.history.daily_days,
+        backfills=[*read_note(settings).backfills, *kept_ranges(run_records(settings))],
+    )
+    if gone:
+        LOGGER.info("the history forgets %d dates, up to %s", len(gone), gone[-1])
+        engine.forget(gone)
+    return gone
+
+
+def _beside(settings: Settings) -> Callable[[Path], AbstractContextManager[Beside]] | None:
+    """Give what publishes to PostgreSQL, if the settings ask for it.
+
+    Raises PublicationError if its client is not installed or its URL not in the environment.
+    """
+    target = settings.publish.postgres
+    if target is None:
+        return None
+    try:
+        from dagster_project.publish import postgres  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise PublicationError(
+            f"publish.postgres needs the package {error.name}; expected the extra postgres; "
+            "install it: .uv/bin/uv sync --frozen --extra postgres"
+        ) from error
+    postgres.url_of(target)
+    return lambda database: postgres.published_beside(settings, target, database)
 
 
 def _write_docs(settings: Settings, folder: Path, *, run: RunRecord) -> None:
@@ -294,13 +418,23 @@ def _write_fix_lists(settings: Settings, folder: Path) -> None:
         write_fix_lists(connection, folder, base_currency=settings.base_currency)
 
 
-def record_failure(settings: Settings, *, run_id: str, started_at: datetime) -> None:
-    """Note in the run log that a run failed; nothing was published."""
+def record_failure(
+    settings: Settings, *, run_id: str, started_at: datetime, kind: str = "night"
+) -> None:
+    """Note in the run log that a run failed; nothing was published.
+
+    What a run published before a later step of it failed stays noted as published.
+    """
+    if any(record.run_id == run_id for record in run_records(settings)):
+        return
+    notes = read_notes(settings, run_id)
     write_run_record(
         settings,
         RunRecord(
             run_id=run_id,
-            kind="night",
+            kind=kind,
+            as_of_date=notes.as_of_date,
+            knowledge_date=notes.knowledge_date,
             base_currency=settings.base_currency,
             started_at=started_at,
             finished_at=datetime.now(UTC),
@@ -369,6 +503,7 @@ def _record(
         rule_version=version[0] if version else None,
         tables=int(tables[0]) if tables else 0,
         rows=int(tables[1] or 0) if tables else 0,
+        backfills=read_note(settings).backfills,
     )
 
 
@@ -376,9 +511,9 @@ def _write_run_log(connection: duckdb.DuckDBPyConnection, records: Sequence[RunR
     connection.execute(
         "create or replace table main.run_log (run_id varchar, kind varchar, as_of_date date, "
         "knowledge_date date, base_currency varchar, started_at timestamp, finished_at timestamp, "
-        "status varchar, rule_version integer, tables integer, rows bigint)"
+        "status varchar, rule_version integer, tables integer, rows bigint, backfills varchar)"
     )
     connection.executemany(
-        "insert into main.run_log values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into main.run_log values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [record.as_row() for record in records],
     )

@@ -37,8 +37,37 @@ def _currency(code: str) -> str:
     return code
 
 
+def _size(text: str) -> str:
+    bytes_of(text)
+    return text
+
+
+def bytes_of(size: str) -> int:
+    """Read a size as DuckDB writes it: 500MB, 2GiB. Raises ValueError naming it."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*", size, re.IGNORECASE)
+    if not match:
+        message = f"{size!r} is not a size such as 500MiB or 2GB"
+        raise ValueError(message)
+    step = 1024 if match[3] else 1000
+    return int(float(match[1]) * step ** " KMGT".index(match[2].upper() or " "))
+
+
+def _own_schema(name: str) -> str:
+    taken = name in {"public", "information_schema"} or name.startswith("pg_")
+    if taken or not re.fullmatch(r"[a-z][a-z0-9_]{0,29}", name):
+        message = (
+            f"{name!r} cannot be the schema, which is replaced as a whole every night; expected a "
+            "name of its own, 1-30 of a-z, 0-9 and _, such as kefen"
+        )
+        raise ValueError(message)
+    return name
+
+
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Currency = Annotated[str, AfterValidator(_currency)]
+Size = Annotated[str, AfterValidator(_size)]
+Cron = Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
+EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 DateOrder = Literal["ymd", "mdy", "dmy"]
 
 
@@ -110,10 +139,44 @@ class Abc(_Strict):
     hysteresis_days: int = Field(default=1, ge=1, le=92)
 
 
+class Postgres(_Strict):
+    """A PostgreSQL database that holds the newest publication too.
+
+    url_env: the environment variable with the connection URL; credentials stand nowhere else.
+    schema: belongs to Kefen alone; each night replaces it as a whole.
+    required: whether a night fails, with nothing published, if the database cannot be written.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    url_env: str = Field(default="KEFEN_POSTGRES_URL", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    # Not `schema`: pydantic's models have an attribute of that name.
+    schema_name: Annotated[str, AfterValidator(_own_schema)] = Field(
+        default="kefen", alias="schema"
+    )
+    required: bool = True
+
+
 class Publish(_Strict):
-    """How much is kept beside the newest publication."""
+    """How much is kept beside the newest publication, and how much of the history readers get.
+
+    history_rows: a history with more rows is cut in kefen.duckdb to the last 7 days and month ends;
+    its Parquet partitions hold all of it. postgres: where else it goes.
+    """
 
     keep_runs: int = Field(default=7, ge=1)
+    history_rows: int = Field(default=20_000_000, ge=1)
+    postgres: Postgres | None = None
+
+
+class History(_Strict):
+    """How long the classes of a date are kept.
+
+    daily_days: every date of so many days, counted from the newest; null = for ever. Month ends
+    and dates of a backfill stay.
+    """
+
+    daily_days: int | None = Field(default=90, ge=1)
 
 
 class Backfill(_Strict):
@@ -126,7 +189,7 @@ class DuckDB(_Strict):
     """Limits of the embedded database; memory_limit null = 60 % of the machine's memory."""
 
     threads: int | None = Field(default=None, ge=1)
-    memory_limit: str | None = None
+    memory_limit: Size | None = None
 
 
 class Spark(_Strict):
@@ -147,6 +210,91 @@ class Spark(_Strict):
     conf: dict[Annotated[str, Field(pattern=r"^spark\.[^\s]+$")], str] = {}
 
 
+class Schedule(_Strict):
+    """When nights start and by when they are expected, as cron lines in the business time zone."""
+
+    nightly: Cron = "0 2 * * *"
+    ready_by: Cron = "0 8 * * *"
+
+
+class Limits(_Strict):
+    """What a run must find and may take; sizes such as 500MiB or 2GiB.
+
+    disk_factor: free disk asked for, per byte of new drops, beside room for another copy of the
+    working database and of the publication; for each of these, too, where there is none yet.
+    max_runtime_minutes: null = no limit.
+    """
+
+    disk_factor: float = Field(default=10, ge=0)
+    min_free_disk: Size = "1GiB"
+    min_free_memory: Size = "512MiB"
+    max_runtime_minutes: float | None = Field(default=360, gt=0)
+
+
+class Dagster(_Strict):
+    """Where Dagster keeps its runs: SQLite below the home, or PostgreSQL.
+
+    postgres_url_env: the environment variable that holds postgresql://user:password@host/database.
+    """
+
+    postgres_url_env: EnvironmentVariable | None = None
+
+
+NoticeLevel = Literal["failure", "warning", "success"]
+
+
+class _Channel(_Strict):
+    on: list[NoticeLevel] = Field(default=["failure", "warning"], min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_is_a_word(cls, content: Any) -> Any:  # noqa: ANN401
+        # YAML 1.1 reads the key `on` as true.
+        if isinstance(content, dict) and True in content:
+            return {("on" if key is True else key): value for key, value in content.items()}
+        return content
+
+
+class Webhook(_Channel):
+    """A group robot or any receiver of JSON.
+
+    url_env: the environment variable that holds the address, which is a secret.
+    secret_env: the one that holds the signing secret (加签) of feishu and dingtalk, if it is on.
+    """
+
+    kind: Literal["webhook"]
+    format: Literal["json", "wecom", "feishu", "dingtalk", "slack"] = "json"
+    url_env: EnvironmentVariable
+    secret_env: EnvironmentVariable | None = None
+
+    @model_validator(mode="after")
+    def _signs(self) -> "Webhook":
+        if self.secret_env and self.format not in {"feishu", "dingtalk"}:
+            message = f"secret_env: {self.format} does not sign; only feishu and dingtalk do"
+            raise ValueError(message)
+        return self
+
+
+class Email(_Channel):
+    """Mail by SMTP; with `tls: ssl` from the first byte, else STARTTLS unless it is `none`."""
+
+    kind: Literal["email"]
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["starttls", "ssl", "none"] = "starttls"
+    user: str | None = None
+    password_env: EnvironmentVariable | None = None
+    sender: str
+    to: list[str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_both(self) -> "Email":
+        if (self.user is None) != (self.password_env is None):
+            message = "user and password_env: set both, or neither"
+            raise ValueError(message)
+        return self
+
+
 class Settings(_Strict):
     """The whole of kefen.yml, with `home` resolved to an absolute folder."""
 
@@ -162,6 +310,11 @@ class Settings(_Strict):
     abc: Abc = Abc()
     publish: Publish = Publish()
     backfill: Backfill = Backfill()
+    history: History = History()
+    schedule: Schedule = Schedule()
+    limits: Limits = Limits()
+    notices: list[Annotated[Webhook | Email, Field(discriminator="kind")]] = []
+    dagster: Dagster = Dagster()
     engine: Literal["duckdb", "spark"] = "duckdb"
     duckdb: DuckDB = DuckDB()
     spark: Spark = Spark()

@@ -20,7 +20,15 @@ from dagster import DagsterInstance  # noqa: TID251
 
 from dagster_project.backfill import RunDbt, compute_history
 from dagster_project.defs.run import run_job
-from dagster_project.night import Finished, complete_manifest, finish, predict, prepare, run_id_of
+from dagster_project.night import (
+    Finished,
+    complete_manifest,
+    explain_changes,
+    finish,
+    predict,
+    prepare,
+    run_id_of,
+)
 from dagster_project.settings import PROJECT_DIR, Settings
 from dagster_project.transform.dbt import dbt_environment
 
@@ -138,6 +146,7 @@ def run_light_night(
     compute_history(settings, dbt=dbt or run_dbt_here)
     predict(settings)
     _dbt_build(settings, "--select", "tag:classes", *left_out)
+    explain_changes(settings)
     return finish(settings, run_id=run_id_of(now), started_at=now)
 
 

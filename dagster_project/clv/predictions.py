@@ -110,7 +110,13 @@ def predict(store: Store, asked: Sequence[Asked], *, knowledge: KnowledgeDate) -
             rows.append(_fit_row(customers, one, chosen))
             if one is newest:
                 outcome.update(customer_key=customers.keys, actual=pa.array(customers.recent))
-            yield _scores(customers, one, chosen)
+            yield score_table(
+                customers,
+                as_of=one.as_of,
+                parameters=chosen.parameters,
+                status=chosen.status,
+                monthly_rate=one.monthly_rate,
+            )
 
     scores = store.store("clv_scores", parts())
     store.store("clv_fits", [_table("clv_fits", rows)])
@@ -186,19 +192,27 @@ def _choose(
     return Fit(None, "segment_mean", own, None)
 
 
-def _scores(customers: Customers, one: Asked, chosen: Fit) -> pa.Table:
-    scores = score(customers.purchasers, chosen.parameters, monthly_rate=one.monthly_rate)
+def score_table(
+    customers: Customers,
+    *,
+    as_of: date,
+    parameters: Parameters | None,
+    status: str,
+    monthly_rate: float,
+) -> pa.Table:
+    """Score customers on a date; a table of the shape of clv_scores."""
+    scores = score(customers.purchasers, parameters, monthly_rate=monthly_rate)
     size = len(customers.purchasers)
     return pa.table(
         [
-            pa.repeat(pa.scalar(one.as_of, pa.date32()), size),
+            pa.repeat(pa.scalar(as_of, pa.date32()), size),
             customers.keys,
             pa.array(customers.purchasers.repeats.astype(np.int32)),
             rounded(scores.p_alive),
             rounded(scores.expected_purchases),
             rounded(scores.expected_spend),
             money(scores.predicted_clv),
-            pa.repeat(pa.scalar(chosen.status), size),
+            pa.repeat(pa.scalar(status), size),
         ],
         schema=TABLES["clv_scores"],
     )

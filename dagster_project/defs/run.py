@@ -3,14 +3,10 @@
 import logging
 from datetime import date, datetime
 
-from dagster import (
-    AssetCheckSeverity,
-    DagsterEventType,
-    DagsterInstance,
-    ExecuteInProcessResult,
-)
+from dagster import DagsterInstance, ExecuteInProcessResult
 
 from dagster_project.definitions import build_defs
+from dagster_project.defs.outcome import notice_of, outcome_of
 from dagster_project.defs.resources import Night
 from dagster_project.night import record_failure, run_id_of
 from dagster_project.settings import Settings
@@ -47,34 +43,28 @@ def run_job(
         # 0: somebody looks at a command; it says at once that another run holds the lock.
         wait_seconds=wait_seconds,
     )
-    definitions = build_defs({"night": night})
+    definitions = build_defs({"night": night}, settings=settings)
     result = definitions.resolve_job_def(job_name).execute_in_process(
         instance=instance or DagsterInstance.get(),
         raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     if not result.success:
-        record_failure(settings, run_id=run_id_of(started_at), started_at=started_at)
-        raise NightFailedError(_reasons(result))
+        kind = "backfill" if date_range else "night"
+        record_failure(settings, run_id=run_id_of(started_at), started_at=started_at, kind=kind)
+        raise NightFailedError(_reasons(result, settings, run_id=run_id_of(started_at)))
     return (settings.report_dir / f"{run_id_of(started_at)}.md").read_text(encoding="utf-8")
 
 
-def _reasons(result: ExecuteInProcessResult) -> str:
+def _reasons(result: ExecuteInProcessResult, settings: Settings, *, run_id: str) -> str:
     """Say which steps failed and which rules stopped the run."""
-    lines = []
-    for event in result.all_events:
-        if event.event_type is DagsterEventType.STEP_FAILURE:
-            error = event.step_failure_data.error
-            cause = error.cause if error and error.cause else error
-            lines.append(f"{event.step_key}: {cause.message.strip() if cause else 'failed'}")
-        if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            if not check.passed and check.severity is AssetCheckSeverity.ERROR and check.blocking:
-                lines.append(f"{check.check_name}: {check.description}")
-        if event.event_type is DagsterEventType.RUN_FAILURE and not lines:
-            # No step began: a resource could not be set up, such as the lock of another run.
-            error = event.job_failure_data.error
-            cause = error.cause if error and error.cause else error
-            lines.append(cause.message.strip() if cause else "no step began")
-    heading = "the run failed; what readers see is untouched"
+    outcome = outcome_of(result.all_events, settings)
+    lines = [f"{step.step}: {step.reason}" for step in outcome.steps]
+    lines += [
+        f"{rule.message} What to do: {rule.todo_en} {rule.todo_zh}" for rule in outcome.stopping
+    ]
+    if notice_of(settings, outcome, run_id=run_id, kind="").status == "published":
+        heading = "the tables are published; a later step failed"
+    else:
+        heading = "the run failed; what readers see is untouched"
     return "\n".join([heading, *(f"- {line}" for line in lines)])

@@ -54,7 +54,7 @@ def look(settings: Settings, *, now: datetime, before: Sightings) -> Arrivals:
     sightings: dict[str, Sighting] = {}
     for name, source in settings.sources.items():
         for drop in find_drops(name, source, settings.source_dir(name)).drops:
-            if _is_landed(drop, manifest.drop(name, drop.export_date)):
+            if is_landed(drop, manifest.drop(name, drop.export_date)):
                 continue
             label = f"{name} {drop.export_date}"
             signature = hashlib.sha256(drop.signature.encode()).hexdigest()[:24]
@@ -80,6 +80,7 @@ def write_sightings(sightings: Sightings) -> str:
     return _SIGHTINGS.dump_json(dict(sightings)).decode()
 
 
-def _is_landed(drop: Drop, known: DropManifest) -> bool:
+def is_landed(drop: Drop, known: DropManifest) -> bool:
+    """Say whether every file of a drop is in the raw zone, as it lies there."""
     landed = {(e.container, e.container_size, e.container_mtime_ns) for e in known.newest()}
     return all((file.name, file.size, file.mtime_ns) in landed for file in drop.files)

@@ -89,6 +89,25 @@ class _Target:
     missing: tuple[str, ...]
 
 
+def _without_copies(
+    reads: list[_Read], siblings: list[FileEntry]
+) -> tuple[list[_Read], list[tuple[_Read, str]]]:
+    """Part files of one kind from those that hold the same bytes as another one, with its name.
+
+    An archive beside the same files unpacked would count each row twice.
+    """
+    first = {(e.sha256, e.file.removeprefix(e.part)): e.file for e in siblings if e.raw_path}
+    kept, copies = [], []
+    for read in reads:
+        key = (read.sha256, read.file.removeprefix(read.part))
+        if key in first:
+            copies.append((read, first[key]))
+        else:
+            first[key] = read.file
+            kept.append(read)
+    return kept, copies
+
+
 class Lander:
     """Lands the drops of one source."""
 
@@ -288,7 +307,8 @@ class Lander:
         stale = [
             entry
             for entry in siblings
-            if entry.raw_path and (by_row or _formats_differ(entry, formats))
+            # What a copy was of may have changed: it is read again to see.
+            if entry.copy_of or (entry.raw_path and (by_row or _formats_differ(entry, formats)))
         ]
         if stale:
             again = self._read_again(target.drop, stale)
@@ -299,7 +319,11 @@ class Lander:
             group = [replace(r, error=problem) if r.mapping else r for r in group]
             good = []
         good.sort(key=lambda read: read.file)
+        good, copies = _without_copies(good, siblings)
         entries = [self._linked(target, entry) for entry in siblings]
+        entries += [
+            self._entry(target, read).model_copy(update={"copy_of": of}) for read, of in copies
+        ]
         entries += [self._entry(target, r) for r in group if r.error]
         if by_row:
             earlier: list[Path] = []

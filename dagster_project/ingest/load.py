@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from dagster_project.ingest import changes
@@ -23,6 +25,25 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class LateDrop:
+    """A drop that was landed, or corrected, after a newer one of its source."""
+
+    crm_source: str
+    export_date: date
+    newest_before: date
+    is_correction: bool
+
+
+@dataclass(frozen=True)
+class RepeatedDrop:
+    """A drop that holds exactly what another date of its source holds."""
+
+    crm_source: str
+    export_date: date
+    same_as: date
+
+
+@dataclass(frozen=True)
 class LoadReport:
     """What a load found and did."""
 
@@ -31,6 +52,8 @@ class LoadReport:
     waiting: tuple[str, ...]
     undated: tuple[str, ...]
     missing_sources: tuple[str, ...]
+    late: tuple[LateDrop, ...]
+    repeated: tuple[RepeatedDrop, ...]
     audits: tuple[Audit, ...]
     newest_export_date: date | None
     seconds: float
@@ -45,6 +68,15 @@ class LoadReport:
         """Files of no known kind that were landed under their own columns."""
         return tuple(
             entry.file for entry in self.landed if entry.kind.startswith(OTHER) and not entry.error
+        )
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """Files that hold the same as another file of their drop and were not loaded again."""
+        return tuple(
+            f"{entry.crm_source} {entry.export_date} {entry.file} = {entry.copy_of}"
+            for entry in self.landed
+            if entry.copy_of
         )
 
     @property
@@ -75,6 +107,7 @@ def load_exports(
         temp=settings.raw_dir / TEMP_FOLDER,
     )
     landed: list[FileEntry] = []
+    late: list[LateDrop] = []
     waiting: list[str] = []
     undated: list[str] = []
     missing: list[str] = []
@@ -88,6 +121,7 @@ def load_exports(
             log.warning("source %s: no drop found in %s", name, folder)
             continue
         lander = Lander(settings, name, now=now, database=database)
+        before = {drop.export_date for drop in manifest.drops() if drop.crm_source == name}
         for drop in found.drops:
             if known is not None and drop.export_date > known:
                 continue
@@ -96,6 +130,9 @@ def load_exports(
             unchanged += not files and not is_waiting
             if is_waiting:
                 waiting.append(f"{name} {drop.export_date}")
+            if files and before and drop.export_date < max(before):
+                is_correction = drop.export_date in before
+                late.append(LateDrop(name, drop.export_date, max(before), is_correction))
     if not manifest.drops() and not waiting:
         folders = ", ".join(str(settings.source_dir(name)) for name in settings.sources)
         raise NoDropsError(
@@ -120,10 +157,31 @@ def load_exports(
         waiting=tuple(waiting),
         undated=tuple(undated),
         missing_sources=tuple(missing),
+        late=tuple(late),
+        repeated=tuple(
+            chain.from_iterable(_repeated(manifest, n, landed) for n in settings.sources)
+        ),
         audits=tuple(audits),
         newest_export_date=max(dates, default=None),
         seconds=time.monotonic() - started,
     )
+
+
+def _repeated(manifest: Manifest, source: str, landed: list[FileEntry]) -> list[RepeatedDrop]:
+    """Find the drops landed now that hold the same, file by file, as another date."""
+    new = {entry.export_date for entry in landed if entry.crm_source == source}
+    dates_by_content: dict[tuple[tuple[str, str], ...], list[date]] = defaultdict(list)
+    for drop in manifest.drops():
+        content = tuple(sorted((e.kind, e.sha256) for e in drop.newest() if e.rows_read))
+        if drop.crm_source == source and content:
+            dates_by_content[content].append(drop.export_date)
+    return [
+        RepeatedDrop(source, day, min(days))
+        for days in dates_by_content.values()
+        for day in sorted(new.intersection(days))
+        # Of several that came together, the first is no repetition.
+        if day != min(days)
+    ]
 
 
 def _land(

@@ -66,6 +66,8 @@ class FileEntry(BaseModel):
     error_type: str | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
+    # The file of the same drop and kind that holds the same: this one was not loaded again.
+    copy_of: str | None = None
 
 
 class DropManifest(BaseModel):

@@ -6,26 +6,45 @@ as the models left it.
 A publication is prepared under a temporary name and swapped in with a rename, so that a reader or
 a killed process never meets half of one. Readers with the old file open keep reading it. What else
 people read of a night lies in the folder of its run, and is swapped in with it.
+
+The history of classes is published by date: what a run did not compute is the file of the run
+before, under a second name.
 """
 
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
+from dagster_project.ingest.sql import literal
+from dagster_project.publish.durable import fsync, fsync_tree
+from dagster_project.publish.history import (
+    PARQUET,
+    PublishedHistory,
+    keep_restated,
+    remove_unreplaced,
+    rows_of,
+    write_partitions,
+)
 from dagster_project.settings import Settings
 from dagster_project.transform.dbt import memory_limit
+from dagster_project.transform.history import (
+    CURRENT_LINK,
+    HISTORY,
+    dates_for_database,
+    note_published,
+    partition_file,
+)
 
 LOGGER = logging.getLogger(__name__)
 
 # The oldest storage format that holds our types, so that BI drivers on DuckDB 1.2 can open it.
 STORAGE_VERSION = "v1.2.0"
 DATABASE_NAME = "kefen.duckdb"
-CURRENT_LINK = "current"
 DATA_DOCS = "data_docs"
 FIX_LISTS = "fix_lists"
 _TEMPORARY = ".publishing-"
@@ -33,6 +52,16 @@ _TEMPORARY = ".publishing-"
 
 class PublicationError(Exception):
     """The marts cannot be published; what readers see is untouched."""
+
+
+@dataclass
+class Beside:
+    """What became of the publication to another place: rows by table, or the fault."""
+
+    place: str
+    tables: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +72,8 @@ class Publication:
     tables: dict[str, int]
     run_dir: Path
     database: Path | None
+    history: PublishedHistory | None = None
+    beside: Beside | None = None
 
 
 def remove_leftovers(published_dir: Path) -> None:
@@ -62,6 +93,7 @@ def publish(
     run_id: str,
     replace_current: bool = True,
     folders: Mapping[str, Callable[[Path], object]] | None = None,
+    beside: Callable[[Path], AbstractContextManager[Beside | None]] | None = None,
 ) -> Publication:
     """Copy every table of schema main from the working database to readers.
 
@@ -69,11 +101,14 @@ def publish(
     Parquet folder is written.
     folders: what else is published, by the name of its folder: a function that fills it. A function
     that writes nothing publishes nothing. Not written if the current publication stays.
+    beside: another place to publish to: given the prepared database, a context that is entered
+    before the files are swapped and left afterwards. Not entered if the current publication stays.
     Raises PublicationError if there is nothing to publish.
     """
     published = settings.published_dir
     (published / "runs").mkdir(parents=True, exist_ok=True)
     remove_leftovers(published)
+    remove_unreplaced(settings)
     run_dir = published / "runs" / run_id
     parts_dir = published / "runs" / f"{_TEMPORARY}{run_id}"
     database_part = published / f"{_TEMPORARY}{run_id}.duckdb"
@@ -87,34 +122,25 @@ def publish(
             "preserve_insertion_order": False,
         },
     ) as connection:
-        connection.execute(f"attach '{_quoted(settings.work_db)}' as work (read_only)")
+        connection.execute(f"attach {literal(settings.work_db)} as work (read_only)")
         tables = _tables(connection)
         if not tables:
             raise PublicationError(
                 f"{settings.work_db} has no table in schema main; expected the marts; "
                 "run the models first"
             )
-        for table in tables:
-            connection.execute(
-                f"copy work.main.{table} to '{_quoted(parts_dir / table)}.parquet' "
-                "(format parquet, compression zstd, compression_level 1)"
-            )
+        history = _write_parquet(connection, settings, tables, parts_dir)
         if replace_current:
-            connection.execute(
-                f"attach '{_quoted(database_part)}' as fresh (storage_version '{STORAGE_VERSION}')"
-            )
-            for table in tables:
-                connection.execute(f"create table fresh.main.{table} as from work.main.{table}")
-            connection.execute("checkpoint fresh")
-            connection.execute("detach fresh")
-            # Read again from the file that readers will open.
-            connection.execute(f"attach '{_quoted(database_part)}' as fresh (read_only)")
+            if history:
+                history = _cut_for_database(history, limit=settings.publish.history_rows)
+            _write_database(connection, tables, history, database_part)
         counts = {
             table: _count(connection, f"select count(*) from work.main.{table}") for table in tables
         }
         _audit(
             connection,
             counts,
+            history,
             parts_dir=parts_dir,
             database_part=database_part if replace_current else None,
         )
@@ -123,24 +149,59 @@ def publish(
     if replace_current:
         for name, fill in folders.items():
             fill(parts_dir / name)
-    _fsync_tree(parts_dir)
-    if run_dir.exists():
-        shutil.rmtree(run_dir)
-    parts_dir.rename(run_dir)
-    _fsync(run_dir.parent)
+        fsync(database_part)
+    fsync_tree(parts_dir)
+    with beside(database_part) if beside and replace_current else nullcontext() as other:
+        _place_run(parts_dir, run_dir)
+        if replace_current:
+            if history:
+                history = replace(history, restated=keep_restated(settings, history.restated))
+            _swap(published, database_part, run_id=run_id, folders=folders)
     if replace_current:
-        _fsync(database_part)
-        database_part.replace(published / DATABASE_NAME)
-        _flip_link(published / CURRENT_LINK, target=Path("runs") / run_id)
-        _link_folders(published, folders)
-        _fsync(published)
+        if history:
+            note_published(settings)
         _prune(published, keep=settings.publish.keep_runs)
     return Publication(
         run_id=run_id,
         tables=counts,
         run_dir=run_dir,
         database=published / DATABASE_NAME if replace_current else None,
+        history=history,
+        beside=other,
     )
+
+
+def _write_parquet(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, tables: Iterable[str], folder: Path
+) -> PublishedHistory | None:
+    """Write every table below a folder; the history by date, if there is one."""
+    history = None
+    for table in tables:
+        if table == HISTORY:
+            history = write_partitions(connection, settings, folder)
+            continue
+        path = folder / f"{table}.parquet"
+        connection.execute(f"copy work.main.{table} to {literal(path)} {PARQUET}")
+    return history
+
+
+def _write_database(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Iterable[str],
+    history: PublishedHistory | None,
+    path: Path,
+) -> None:
+    """Write the tables into a database file, and open it as readers will, as `fresh`."""
+    connection.execute(f"attach {literal(path)} as fresh (storage_version '{STORAGE_VERSION}')")
+    for table in tables:
+        of_dates = ""
+        if table == HISTORY and history and history.is_cut:
+            listed = ", ".join(f"date '{day}'" for day in history.in_database)
+            of_dates = f" where as_of_date in ({listed})"
+        connection.execute(f"create table fresh.main.{table} as from work.main.{table}{of_dates}")
+    connection.execute("checkpoint fresh")
+    connection.execute("detach fresh")
+    connection.execute(f"attach {literal(path)} as fresh (read_only)")
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -156,26 +217,80 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(row[0]) if row else 0
 
 
+def _cut_for_database(history: PublishedHistory, *, limit: int) -> PublishedHistory:
+    """Choose the dates of the history that the database of readers holds."""
+    cut = replace(history, in_database=tuple(dates_for_database(history.rows, limit=limit)))
+    if cut.is_cut:
+        LOGGER.warning(
+            "the history has %d rows, more than publish.history_rows = %d: %s holds %d of its %d "
+            "dates, the last days and month ends; the Parquet partitions hold all",
+            sum(history.rows.values()),
+            limit,
+            DATABASE_NAME,
+            len(cut.in_database),
+            len(history.rows),
+        )
+    return cut
+
+
 def _audit(
     connection: duckdb.DuckDBPyConnection,
     counts: dict[str, int],
+    history: PublishedHistory | None,
     *,
     parts_dir: Path,
     database_part: Path | None,
 ) -> None:
     """Compare what was written with what was to be written."""
+    copies: list[tuple[str, str, int]] = []
     for table, expected in counts.items():
-        path = parts_dir / f"{table}.parquet"
-        copies = {str(path): f"read_parquet('{_quoted(path)}')"}
+        in_database = expected
+        if table == HISTORY and history:
+            in_database = sum(history.rows[day] for day in history.in_database)
+            _audit_partitions(connection, history, parts_dir=parts_dir, expected=expected)
+        else:
+            path = parts_dir / f"{table}.parquet"
+            copies.append((str(path), f"read_parquet({literal(path)})", expected))
         if database_part:
-            copies[f"{database_part} table {table}"] = f"fresh.main.{table}"
-        for copy, relation in copies.items():
-            found = _count(connection, f"select count(*) from {relation}")
-            if found != expected:
-                raise PublicationError(
-                    f"{copy} has {found} rows, the working table has {expected}; "
-                    "nothing was published; check the disk and run again"
-                )
+            copies.append((f"{database_part} table {table}", f"fresh.main.{table}", in_database))
+    for copy, relation, expected in copies:
+        _compare(copy, _count(connection, f"select count(*) from {relation}"), expected)
+
+
+def _audit_partitions(
+    connection: duckdb.DuckDBPyConnection,
+    history: PublishedHistory,
+    *,
+    parts_dir: Path,
+    expected: int,
+) -> None:
+    files = {partition_file(parts_dir, day): rows for day, rows in history.rows.items()}
+    found = rows_of(connection, files)
+    for path, rows in files.items():
+        _compare(str(path), found.get(path, 0), rows)
+    _compare(str(parts_dir / HISTORY), sum(found.values()), expected)
+
+
+def _compare(copy: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise PublicationError(
+            f"{copy} has {found} rows, the working table has {expected}; "
+            "nothing was published; check the disk and run again"
+        )
+
+
+def _place_run(parts_dir: Path, run_dir: Path) -> None:
+    if run_dir.exists():
+        shutil.rmtree(run_dir)
+    parts_dir.rename(run_dir)
+    fsync(run_dir.parent)
+
+
+def _swap(published: Path, database_part: Path, *, run_id: str, folders: Iterable[str]) -> None:
+    database_part.replace(published / DATABASE_NAME)
+    _flip_link(published / CURRENT_LINK, target=Path("runs") / run_id)
+    _link_folders(published, folders)
+    fsync(published)
 
 
 def _flip_link(link: Path, *, target: Path) -> None:
@@ -207,24 +322,3 @@ def _prune(published: Path, *, keep: int) -> None:
     for path in runs[keep:]:
         if path.resolve() != current:
             shutil.rmtree(path)
-
-
-def _fsync_tree(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            _fsync_tree(path)
-        else:
-            _fsync(path)
-    _fsync(folder)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

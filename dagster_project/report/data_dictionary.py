@@ -13,6 +13,8 @@ from dagster_project.settings import PROJECT_DIR
 DICTIONARY = PROJECT_DIR / "DATA_DICTIONARY.md"
 MODELS = PROJECT_DIR / "models" / "marts"
 
+UNIQUE_TEST = "unique_combination"
+
 INTRODUCTION = """\
 # Data dictionary 数据字典
 
@@ -25,7 +27,7 @@ rules (`seeds/quality/dq_rules.csv`), and `run_log`, one row per run.
 def data_dictionary() -> str:
     """Write the dictionary as Markdown, one section per area, one table per published table."""
     sections = [INTRODUCTION]
-    for area in sorted(path for path in MODELS.iterdir() if path.is_dir()):
+    for area in _areas():
         models = _models(area)
         if not models:
             continue
@@ -41,10 +43,32 @@ def data_dictionary() -> str:
     return "\n".join(sections)
 
 
+def published_models() -> dict[str, dict[str, Any]]:
+    """Give what the yml files say of each published table, by its name."""
+    areas = sorted(path for path in MODELS.iterdir() if path.is_dir())
+    return {model["name"]: model for area in areas for model in _models(area)}
+
+
+def key_of(model: dict[str, Any]) -> list[str]:
+    """Give the columns that identify a row of a table: those of its test of uniqueness."""
+    for test in model.get("data_tests", []):
+        if isinstance(test, dict) and UNIQUE_TEST in test:
+            columns: list[str] = test[UNIQUE_TEST]["arguments"]["columns"]
+            return columns
+    return []
+
+
+def _areas() -> list[Path]:
+    return sorted(path for path in MODELS.iterdir() if path.is_dir())
+
+
 def _models(area: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in sorted(area.glob("_*__models.yml")):
         found += yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    for path in sorted(area.glob("_*__sources.yml")):
+        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+            found += source["tables"]
     return found
 
 

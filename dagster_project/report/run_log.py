@@ -1,6 +1,7 @@
 """The log of runs: one small JSON file per run, so that it outlives the working database."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,10 @@ RunStatus = Literal["published", "failed"]
 
 
 class RunRecord(BaseModel):
-    """One run."""
+    """One run.
+
+    backfills: the ranges of dates that were asked for and published first by this run; inclusive.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,6 +32,7 @@ class RunRecord(BaseModel):
     rule_version: int | None = None
     tables: int = 0
     rows: int = 0
+    backfills: tuple[tuple[date, date], ...] = ()
 
     def as_row(self) -> tuple[Any, ...]:
         """Give the values in the order of the table run_log; times in UTC without offset."""
@@ -43,6 +48,7 @@ class RunRecord(BaseModel):
             self.rule_version,
             self.tables,
             self.rows,
+            "; ".join(f"{first}..{last}" for first, last in self.backfills) or None,
         )
 
 
@@ -52,6 +58,19 @@ def run_records(settings: Settings) -> list[RunRecord]:
         RunRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
         for path in sorted(settings.report_dir.glob("*.json"))
     ]
+
+
+def kept_ranges(records: Iterable[RunRecord]) -> list[tuple[date, date]]:
+    """Give the ranges of dates that backfills asked for.
+
+    A backfill of a version that did not log its range may have asked for any date up to its own.
+    """
+    kept: list[tuple[date, date]] = []
+    for record in records:
+        kept += record.backfills
+        if record.kind == "backfill" and not record.backfills and record.as_of_date:
+            kept.append((date.min, record.as_of_date))
+    return kept
 
 
 def write_run_record(settings: Settings, record: RunRecord) -> Path:

@@ -1,13 +1,22 @@
 """The summary of a run for people, in Markdown: what came in, what was found, what came out."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import duckdb
 
-from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS, Publication
+from dagster_project.publish.history import Restated
+from dagster_project.publish.publication import (
+    DATA_DOCS,
+    DATABASE_NAME,
+    FIX_LISTS,
+    Publication,
+)
 from dagster_project.report.run_log import RunRecord
+from dagster_project.report.run_notes import Attention
 from dagster_project.settings import Settings
+from dagster_project.transform.history import DATABASE_DAYS, HISTORY
 
 FILES = """
     select
@@ -105,6 +114,25 @@ COVERAGE = """
     order by dimension
 """
 
+CHANGES = """
+    select
+        cause,
+        cause_label_zh as 中文,
+        cause_label_en as english,
+        count(distinct customer_key) as customers,
+        count(*) as changes
+    from main.customer_class_changes
+    where as_of_date = (select max(as_of_date) from raw.run_context where is_newest)
+    group by all
+    order by changes desc, cause
+"""
+
+
+RESTATED_HEAD = (
+    "| as_of_date 截至 | customers with other classes 分类变化的客户 | published before 此前发布 "
+    "| compare 比较 |\n|---|---|---|---|"
+)
+
 
 def summarise(
     connection: duckdb.DuckDBPyConnection,
@@ -112,13 +140,23 @@ def summarise(
     settings: Settings,
     publication: Publication,
     run: RunRecord,
+    forgotten: Sequence[date] = (),
+    attention: Sequence[Attention] = (),
 ) -> str:
-    """Write the summary from the working database."""
+    """Write the summary from the working database.
+
+    forgotten: the dates that the retention deleted from the history.
+    """
     parts = [
         f"# Kefen 客分 · {run.kind} {run.run_id}",
         (
             f"As of 截至 **{run.as_of_date}**, as known 数据截至 **{run.knowledge_date}**, "
             f"money in 本位币 **{run.base_currency}**."
+        ),
+        *(
+            ["## Attention 注意", "\n".join(f"- {a.zh}\n  {a.en}" for a in attention)]
+            if attention
+            else []
         ),
         "## Files 文件",
         markdown_table(connection, FILES),
@@ -145,9 +183,13 @@ def summarise(
     parts += [
         "Unknown, in percent of the customers it applies to, by source 各来源未知占比（%）:",
         markdown_table(connection, COVERAGE),
+        "## Changes since the date before 与前一日期相比的变动",
+        markdown_table(connection, CHANGES),
+        *_history(publication, forgotten),
         "## Where 位置",
         f"- database 数据库: `{publication.database or '(not replaced: an older date)'}`",
         f"- Parquet: `{publication.run_dir}`",
+        *_beside(publication),
         f"- tables 表: {len(publication.tables)}, rows 行: {sum(publication.tables.values()):,}",
         *(
             f"- {name}: `{path}`"
@@ -160,6 +202,54 @@ def summarise(
         f"- this summary 本摘要: `{settings.report_dir / (run.run_id + '.md')}`",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _history(publication: Publication, forgotten: Sequence[date]) -> list[str]:
+    """Say what became of the history: how much there is, what was cut, what says something else."""
+    history = publication.history
+    if history is None or not history.rows:
+        return []
+    span = f"{min(history.rows)} – {max(history.rows)}"
+    rows = sum(history.rows.values())
+    lines = [
+        f"- dates 日期: {len(history.rows)} ({span}), rows 行: {rows:,}",
+        f"- dates written now 本次写入: {len(history.written)}",
+    ]
+    if publication.database and history.is_cut:
+        lines.append(
+            f"- `{DATABASE_NAME}` holds only {len(history.in_database)} dates, the last "
+            f"{DATABASE_DAYS} days and month ends 数据库只含最近 {DATABASE_DAYS} 天与月末; "
+            f"all of them 全部: `{publication.run_dir / HISTORY}`"
+        )
+    if forgotten:
+        lines.append(
+            f"- deleted by the retention 按保留期删除: {len(forgotten)} "
+            f"({forgotten[0]} – {forgotten[-1]})"
+        )
+    parts = ["## History 历史", "\n".join(lines)]
+    if history.restated:
+        parts += [
+            "Dates that say something else than what was published 与已发布不同的日期:",
+            "\n".join([RESTATED_HEAD, *(_restated(publication, one) for one in history.restated)]),
+        ]
+    return parts
+
+
+def _restated(publication: Publication, one: Restated) -> str:
+    kept = f"`{one.kept}`" if one.kept else "(still published 仍在发布)"
+    command = f"`make diff A={one.published_by} B={publication.run_id}`"
+    return f"| {one.as_of_date} | {one.customers:,} | {kept} | {command} |"
+
+
+def _beside(publication: Publication) -> list[str]:
+    """Say what became of the publication to another place, the fault first of all."""
+    beside = publication.beside
+    if beside is None:
+        return []
+    if beside.fault:
+        return [f"- **not published 未发布**: {beside.fault}"]
+    tables, rows = len(beside.tables), sum(beside.tables.values())
+    return [f"- {beside.place}: tables 表 {tables}, rows 行 {rows:,}, {beside.seconds:.1f} s"]
 
 
 def markdown_table(

@@ -36,6 +36,8 @@ class AsOf:
     is_newest: bool
     # False: computed only because the ABC tier of a later date looks back at it.
     is_requested: bool = True
+    # True: computed only because the classes of a date beside it are compared with its own.
+    is_compared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +73,12 @@ def run_dates(
     exports: Exports,
     settings: Settings,
     known: date | None = None,
+    compared: Sequence[date] = (),
 ) -> list[AsOf]:
     """Give each as-of date its knowledge date, attribute date and window; the last is published.
 
-    known: a knowledge date that replaces K(D) for all of them.
+    known: a knowledge date that replaces K(D) for all that are asked for.
+    compared: dates that are computed too, as they are known, only to be compared with.
     """
     if not as_of_dates:
         raise RunContextError("no as-of date was given; expected at least one")
@@ -84,23 +88,25 @@ def run_dates(
             f"choose a date from {exports.first} to {exports.newest}"
         )
     requested = set(as_of_dates)
+    newest = max(requested)
     looked_at = {
         day - timedelta(days=back)
-        for day in requested
+        for day in requested.union(compared)
         for back in range(settings.abc.hysteresis_days)
     }
     ordered = sorted(looked_at)
     return [
         AsOf(
             as_of_date=day,
-            knowledge_date=known
+            knowledge_date=(None if day in compared else known)
             or knowledge_date(day, exports=exports, lookback_days=settings.lookback_days),
             attribute_date=max(day, exports.first),
             window_start=NO_WINDOW_START
             if settings.window_days is None
             else day - timedelta(days=settings.window_days - 1),
-            is_newest=day == ordered[-1],
+            is_newest=day == newest,
             is_requested=day in requested,
+            is_compared=day in compared,
         )
         for day in ordered
     ]
@@ -138,10 +144,11 @@ def write_dates(connection: duckdb.DuckDBPyConnection, dates: Sequence[AsOf]) ->
     """Replace raw.run_context."""
     connection.execute(
         "create or replace table raw.run_context (as_of_date date, knowledge_date date, "
-        "attribute_date date, window_start date, is_newest boolean, is_requested boolean)"
+        "attribute_date date, window_start date, is_newest boolean, is_requested boolean, "
+        "is_compared boolean)"
     )
     connection.executemany(
-        "insert into raw.run_context values (?, ?, ?, ?, ?, ?)",
+        "insert into raw.run_context values (?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 d.as_of_date,
@@ -150,6 +157,7 @@ def write_dates(connection: duckdb.DuckDBPyConnection, dates: Sequence[AsOf]) ->
                 d.window_start,
                 d.is_newest,
                 d.is_requested,
+                d.is_compared,
             )
             for d in dates
         ],

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dagster_project.settings import PROJECT_DIR, Settings
@@ -36,11 +37,39 @@ def dbt_executable() -> Path:
     return Path(sys.executable).parent / "dbt"
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Memory of a container, in bytes."""
+
+    total: int
+    free: int
+
+
+def container_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> Memory | None:
+    """Give the limit of the container this runs in and what is left of it; None without one.
+
+    File caches count as free: the kernel gives them up when memory is asked for.
+    """
+    try:
+        limit = (cgroup / "memory.max").read_text().strip()
+        used = int((cgroup / "memory.current").read_text())
+        details = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+    except OSError:
+        return None
+    if limit == "max":
+        return None
+    cached = int(details.get("inactive_file", 0)) + int(details.get("active_file", 0))
+    return Memory(total=int(limit), free=int(limit) - used + cached)
+
+
 def memory_limit(settings: Settings) -> str:
-    """Give the configured limit of the database, else 60 % of the machine's memory."""
+    """Give the configured limit of the database, else 60 % of the machine's or container's."""
     if settings.duckdb.memory_limit:
         return settings.duckdb.memory_limit
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    container = container_memory()
+    if container:
+        total = min(total, container.total)
     return f"{int(total * 0.6 / 2**20)}MiB"
 
 

@@ -24,6 +24,7 @@ from dagster_project.defs.resources import SettingsFile
 from dagster_project.demo import write_demo_exports
 from dagster_project.settings import Settings
 from dagster_project.transform.engines.duckdb import DuckDBEngine
+from dagster_project.transform.history import partitions
 from expectations.rules import rules_valid_on
 from expectations.suites import page_of, table_of
 from tests.support import (
@@ -46,6 +47,7 @@ HISTORY = {
     "rfm_thresholds",
     "clv_parameters",
     "segment_kpis",
+    "customer_class_changes",
 }
 # Tiers look back at two more days, those of a chunk too.
 SETTINGS = {"abc": {"hysteresis_days": 3}}
@@ -201,6 +203,15 @@ def _assert_docs_and_fix_lists(settings: Settings) -> None:
     (summary,) = settings.report_dir.glob("*.md")
     for place in (docs / "index.html", settings.published_dir / "fix_lists"):
         assert f"`{place}`" in summary.read_text("utf-8")
+
+
+def test_a_night_writes_the_history_of_its_own_date_only(nightly_home: Path) -> None:
+    runs = sorted((nightly_home / "published" / "runs").iterdir())
+    before, last = partitions(runs[-2]), partitions(runs[-1])
+
+    assert set(last) == {FIRST + timedelta(days=number) for number in range(NIGHTS)}
+    assert last.pop(LAST).stat().st_nlink == 1
+    assert all(path.samefile(before[day]) for day, path in last.items())
 
 
 def test_the_same_night_again_loads_nothing_and_publishes_the_same(

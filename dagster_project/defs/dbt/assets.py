@@ -14,6 +14,7 @@ from dagster_dbt import (
 )
 
 from dagster_project.defs.resources import Night
+from dagster_project.defs.retries import RETRIES, only_transient_errors_again
 from dagster_project.night import release, row_counts
 from dagster_project.settings import PROJECT_DIR
 from dagster_project.transform.dbt import dbt_environment
@@ -75,6 +76,7 @@ def build_dbt_assets() -> list[AssetsDefinition]:
         manifest=MANIFEST,
         select=RECORDS,
         name="records",
+        retry_policy=RETRIES,
         dagster_dbt_translator=Translator(),
     )
     def records(context: AssetExecutionContext, dbt: DbtCliResource, night: Night) -> Iterator[Any]:
@@ -85,6 +87,7 @@ def build_dbt_assets() -> list[AssetsDefinition]:
         manifest=MANIFEST,
         select=CLASSES,
         name="marts",
+        retry_policy=RETRIES,
         dagster_dbt_translator=Translator(),
     )
     def marts(context: AssetExecutionContext, dbt: DbtCliResource, night: Night) -> Iterator[Any]:
@@ -103,7 +106,8 @@ def _build(
         context=context,
         target_path=night.settings.work_dir / "dbt_target",
     )
-    events = list(invocation.stream())
+    with only_transient_errors_again():
+        events = list(invocation.stream())
     rows = row_counts(night.settings)
     for event in events:
         if isinstance(event, Output) and event.output_name in rows:

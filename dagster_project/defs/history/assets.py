@@ -18,7 +18,8 @@ from dagster import (
 )
 
 from dagster_project.backfill import compute_history
-from dagster_project.defs.resources import QUEUE_SECONDS, Night, SettingsFile
+from dagster_project.defs.resources import Night, SettingsFile
+from dagster_project.instance import QUEUE_SECONDS
 from dagster_project.transform.dbt import DbtError
 
 CHUNKS = AssetKey("history_chunks")

@@ -1,27 +1,50 @@
 """The publication: the last asset of a night."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from dagster import AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, asset
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    FreshnessPolicy,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
 
 from dagster_project.defs.resources import Night
+from dagster_project.defs.retries import RETRIES, only_transient_errors_again
 from dagster_project.night import finish
 from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS
+from dagster_project.settings import Settings
+
+# A publication at the deadline is of this night if it is not older; a longer time would take
+# yesterday's late run for tonight's.
+NIGHT = timedelta(hours=12)
 
 
-def build_publish_assets(upstream: Sequence[AssetKey]) -> list[AssetsDefinition]:
-    """Build the asset that copies the marts to readers."""
+def build_publish_assets(
+    upstream: Sequence[AssetKey], *, settings: Settings
+) -> list[AssetsDefinition]:
+    """Build the asset that copies the marts to readers, expected every morning."""
 
     @asset(
         deps=list(upstream),
         group_name="published",
         owners=["team:data"],
         kinds={"duckdb", "parquet"},
+        retry_policy=RETRIES,
+        freshness_policy=FreshnessPolicy.cron(
+            deadline_cron=settings.schedule.ready_by,
+            lower_bound_delta=NIGHT,
+            timezone=settings.business_time_zone,
+        ),
         description="What BI tools read: kefen.duckdb and Parquet per run. 对外发布的表。",
     )
     def published(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
         published_dir = night.settings.published_dir
-        done = finish(night.settings, run_id=night.run_id, started_at=night.now)
+        with only_transient_errors_again():
+            done = finish(night.settings, run_id=night.run_id, started_at=night.now)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": sum(done.publication.tables.values()),

@@ -51,6 +51,9 @@ def to_check_result(
         severity=AssetCheckSeverity.ERROR if is_stopping else AssetCheckSeverity.WARN,
         description=result.message,
         metadata={
+            "rule_id": result.rule_id,
+            "table": result.table,
+            "severity": result.severity,
             "status": result.status,
             "evaluated": result.evaluated,
             "failed": result.failed,

@@ -5,18 +5,14 @@ from collections.abc import Sequence
 from dagster import (
     AssetKey,
     AssetsDefinition,
-    Failure,
     MaterializeResult,
     MetadataValue,
-    RetryPolicy,
     asset,
 )
 
 from dagster_project.defs.resources import Night
-from dagster_project.ingest.errors import IngestError
-from dagster_project.night import NothingToDoError, complete_manifest, prepare
-from dagster_project.rules.faults import RulesError
-from dagster_project.transform.context import RunContextError
+from dagster_project.defs.retries import RETRIES, only_transient_errors_again
+from dagster_project.night import complete_manifest, prepare
 
 
 def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
@@ -29,14 +25,14 @@ def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
         group_name="raw",
         owners=["team:data"],
         kinds={"duckdb", "parquet"},
-        retry_policy=RetryPolicy(max_retries=2, delay=5),
+        retry_policy=RETRIES,
         description=(
             "Complete drops landed as text in the immutable raw zone, what changed since the drop "
             "before, and the dates this run computes. 导出文件落地。"
         ),
     )
     def raw_zone(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
-        try:
+        with only_transient_errors_again():
             prepared = prepare(
                 night.settings,
                 now=night.now,
@@ -44,9 +40,6 @@ def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
                 known=night.known_asked(),
                 date_range=night.range_asked(),
             )
-        except (IngestError, NothingToDoError, RulesError, RunContextError) as error:
-            # A second attempt would meet the same files, dates and rules.
-            raise Failure(description=str(error), allow_retries=False) from error
         return MaterializeResult(
             metadata={
                 "files_new": prepared.files_new,

@@ -1,9 +1,10 @@
 """Where the models run: what a night asks of an engine, and the engine of a settings file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Protocol
 
+import duckdb
 import pyarrow as pa
 
 from dagster_project.settings import Settings
@@ -26,11 +27,8 @@ HISTORY_TABLES = (
 class Engine(Protocol):
     """What a night needs besides dbt; its state is on disk, so that a step may build it anew."""
 
-    def newest_history(self) -> date | None:
-        """Give the newest date of the class history, restored from the publication if lost."""
-
-    def oldest_history(self) -> date | None:
-        """Give the oldest date of the class history; it was restored before."""
+    def history_dates(self) -> list[date]:
+        """Give the dates of the class history, restored from the publication if lost."""
 
     def register(
         self, dates: Sequence[AsOf], *, known: date | None, days: Sequence[RunDay] = ()
@@ -69,6 +67,12 @@ class Engine(Protocol):
 
     def row_counts(self) -> dict[str, int]:
         """Count the rows of every model that is a table."""
+
+    def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Attach the tables of the models to a DuckDB connection, to be read under that name."""
+
+    def forget(self, dates: Collection[date]) -> None:
+        """Delete dates, at least one, from the class history."""
 
     def gather(self) -> None:
         """Bring what is published, and what the summary reads, into the working DuckDB file."""

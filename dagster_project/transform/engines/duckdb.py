@@ -1,14 +1,14 @@
 """The embedded engine: everything is in the working DuckDB file."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
 import duckdb
 import pyarrow as pa
 
 from dagster_project.ingest import completion, views
-from dagster_project.ingest.sql import literal
+from dagster_project.ingest.sql import literal, path_list
 from dagster_project.settings import Settings
 from dagster_project.transform.context import (
     AsOf,
@@ -20,6 +20,13 @@ from dagster_project.transform.context import (
 )
 from dagster_project.transform.dbt import memory_limit
 from dagster_project.transform.engines import HISTORY_TABLES, as_published
+from dagster_project.transform.history import (
+    CURRENT_LINK,
+    HISTORY,
+    note_computed,
+    note_published,
+    table_files,
+)
 from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from expectations.rules import Rule, Stage
 from expectations.runner import CheckResult, run_checks
@@ -47,31 +54,22 @@ class DuckDBEngine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def newest_history(self) -> date | None:
-        """Give the newest date of the class history, restored from the publication if lost."""
+    def history_dates(self) -> list[date]:
+        """Give the dates of the class history, restored from the publication if lost."""
         with open_work_db(self._settings) as connection:
             restore_history(connection, self._settings)
-            if not _has_table(connection, "customer_classification_history"):
-                return None
-            newest = connection.execute(
-                "select max(as_of_date) from main.customer_classification_history"
-            ).fetchone()
-        return newest[0] if newest else None
-
-    def oldest_history(self) -> date | None:
-        """Give the oldest date of the class history."""
-        with open_work_db(self._settings) as connection:
-            if not _has_table(connection, "customer_classification_history"):
-                return None
-            oldest = connection.execute(
-                "select min(as_of_date) from main.customer_classification_history"
-            ).fetchone()
-        return oldest[0] if oldest else None
+            if not _has_table(connection, HISTORY):
+                return []
+            rows = connection.execute(
+                f"select distinct as_of_date from main.{HISTORY} order by all"
+            ).fetchall()
+        return [row[0] for row in rows]
 
     def register(
         self, dates: Sequence[AsOf], *, known: date | None, days: Sequence[RunDay] = ()
     ) -> None:
         """Make schema raw: views over the change log, and tables."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with open_work_db(self._settings) as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
@@ -80,6 +78,7 @@ class DuckDBEngine:
 
     def set_dates(self, dates: Sequence[AsOf]) -> None:
         """Replace the dates that the models compute."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with open_work_db(self._settings) as connection:
             write_dates(connection, dates)
 
@@ -157,6 +156,16 @@ class DuckDBEngine:
                 ).fetchall()
             )
 
+    def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Attach the working database, to be read."""
+        connection.execute(f"attach {literal(self._settings.work_db)} as {name} (read_only)")
+
+    def forget(self, dates: Collection[date]) -> None:
+        """Delete dates from the class history."""
+        listed = ", ".join(f"date '{day}'" for day in sorted(dates))
+        with open_work_db(self._settings) as connection:
+            connection.execute(f"delete from main.{HISTORY} where as_of_date in ({listed})")
+
     def gather(self) -> None:
         """Nothing to do: all tables are in the working database."""
 
@@ -166,13 +175,18 @@ class DuckDBEngine:
 
 def restore_history(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Take the history from the newest publication if the working database was deleted."""
-    current = settings.published_dir / "current"
+    current = settings.published_dir / CURRENT_LINK
     for table in HISTORY_TABLES:
-        path = current / f"{table}.parquet"
-        if _has_table(connection, table) or not path.exists():
+        files = table_files(current, table)
+        if _has_table(connection, table) or not files:
             continue
-        LOGGER.warning("taking %s from %s: the working database has none", table, path)
-        connection.execute(f"create table main.{table} as from read_parquet({literal(path)})")
+        LOGGER.warning("taking %s from %s: the working database has none", table, current)
+        connection.execute(
+            f"create table main.{table} as from read_parquet({path_list(files)}, "
+            "union_by_name = true, hive_partitioning = false)"
+        )
+        if table == HISTORY:
+            note_published(settings)
 
 
 def _has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -8,7 +8,7 @@ import json
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -33,6 +33,13 @@ from dagster_project.transform.context import (
 )
 from dagster_project.transform.engines import HISTORY_TABLES, as_published
 from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.history import (
+    CURRENT_LINK,
+    HISTORY,
+    note_computed,
+    note_published,
+    table_files,
+)
 from dagster_project.transform.python_tables import PYTHON_TABLES, create_empty_tables
 from dagster_project.transform.spark_session import (
     close_spark_session,
@@ -69,27 +76,22 @@ class SparkEngine:
     def _spark(self) -> "SparkSession":
         return spark_session(self._settings)
 
-    def newest_history(self) -> date | None:
-        """Give the newest date of the class history, restored from the publication if lost."""
+    def history_dates(self) -> list[date]:
+        """Give the dates of the class history, restored from the publication if lost."""
         self._restore_history()
-        table = "main.customer_classification_history"
+        table = f"main.{HISTORY}"
         if not self._spark.catalog.tableExists(table):
-            return None
-        newest: date | None = self._spark.sql(f"select max({PARTITION}) from {table}").first()[0]
-        return newest
-
-    def oldest_history(self) -> date | None:
-        """Give the oldest date of the class history."""
-        table = "main.customer_classification_history"
-        if not self._spark.catalog.tableExists(table):
-            return None
-        oldest: date | None = self._spark.sql(f"select min({PARTITION}) from {table}").first()[0]
-        return oldest
+            return []
+        return [
+            date.fromisoformat(row["partition"].removeprefix(f"{PARTITION}="))
+            for row in self._spark.sql(f"show partitions {table}").collect()
+        ]
 
     def register(
         self, dates: Sequence[AsOf], *, known: date | None, days: Sequence[RunDay] = ()
     ) -> None:
         """Make schema raw: partitions over the change log, and small tables."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with duckdb.connect() as connection:
             views.register(connection, self._settings, known)
             write_run_context(connection, list(dates), settings=self._settings)
@@ -111,6 +113,7 @@ class SparkEngine:
 
     def set_dates(self, dates: Sequence[AsOf]) -> None:
         """Replace the dates that the models compute."""
+        note_computed(self._settings, [day.as_of_date for day in dates if day.is_requested])
         with duckdb.connect() as connection:
             connection.execute("create schema raw")
             write_dates(connection, dates)
@@ -213,6 +216,37 @@ class SparkEngine:
                     counts[table] = int(row[0]) if row else 0
         return counts
 
+    def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Attach views on the files of the warehouse; what is small comes from Spark as it is."""
+        connection.execute(f"attach ':memory:' as {name}")
+        for schema in ("main", "intermediate", "seeds"):
+            connection.execute(f"create schema if not exists {name}.{schema}")
+            for table in _tables(self._schema_dir(schema)):
+                folder = self._schema_dir(schema) / table
+                if _has_rows(folder):
+                    columns = "*"
+                    if any(folder.glob(f"{PARTITION}=*")):
+                        columns = f"* replace (cast({PARTITION} as date) as {PARTITION})"
+                    connection.execute(
+                        f"create view {name}.{schema}.{quoted(table)} as "
+                        f"select {columns} from {_parquet(folder)}"
+                    )
+                else:
+                    self._create_empty(
+                        connection, f"{schema}.{table}", f"{name}.{schema}.{quoted(table)}"
+                    )
+        connection.execute(f"create schema {name}.raw")
+        for folder in sorted(self._raw.iterdir()):
+            connection.execute(
+                f"create view {name}.raw.{quoted(folder.name)} as "
+                f"from read_parquet({literal(folder / '*.parquet')})"
+            )
+
+    def forget(self, dates: Collection[date]) -> None:
+        """Drop the partitions of dates from the class history."""
+        listed = ", ".join(f"partition ({PARTITION} = '{day}')" for day in sorted(dates))
+        self._spark.sql(f"alter table main.{HISTORY} drop if exists {listed}")
+
     def gather(self) -> None:
         """Copy what is published, and what the summary reads, into the working DuckDB file."""
         # Nothing in it is kept from night to night: the warehouse holds the history.
@@ -290,27 +324,25 @@ class SparkEngine:
 
     def _restore_history(self) -> None:
         """Take the history from the newest publication if the warehouse was deleted."""
-        current = self._settings.published_dir / "current"
+        current = self._settings.published_dir / CURRENT_LINK
         for table in HISTORY_TABLES:
-            path = current / f"{table}.parquet"
-            if self._spark.catalog.tableExists(f"main.{table}") or not path.exists():
+            files = table_files(current, table)
+            if self._spark.catalog.tableExists(f"main.{table}") or not files:
                 continue
-            LOGGER.warning("taking %s from %s: the warehouse has none", table, path)
+            LOGGER.warning("taking %s from %s: the warehouse has none", table, current)
             self._spark.sql("create database if not exists main")
-            self._spark.read.parquet(str(path)).write.partitionBy(PARTITION).saveAsTable(
-                f"main.{table}", format="parquet"
-            )
+            # By file: the date is read from the rows, not from the name of the folder.
+            rows = self._spark.read.parquet(*map(str, files), mergeSchema=True)
+            rows.write.partitionBy(PARTITION).saveAsTable(f"main.{table}", format="parquet")
+            if table == HISTORY:
+                note_published(self._settings)
 
     def _copy(
         self, connection: duckdb.DuckDBPyConnection, schema: str, table: str, folder: Path
     ) -> None:
         """Copy a table; its partition column comes first again, and as a date."""
         if not _has_rows(folder):
-            fields = self._spark.table(f"{schema}.{table}").schema.fields
-            types = {field.name: field.dataType.simpleString() for field in fields}
-            order = sorted(types, key=lambda name: name != PARTITION)
-            columns = ", ".join(f"{quoted(name)} {types[name]}" for name in order)
-            connection.execute(f"create table {schema}.{quoted(table)} ({columns})")
+            self._create_empty(connection, f"{schema}.{table}", f"{schema}.{quoted(table)}")
             return
         columns = "*"
         if any(folder.glob(f"{PARTITION}=*")):
@@ -318,6 +350,16 @@ class SparkEngine:
         connection.execute(
             f"create table {schema}.{quoted(table)} as select {columns} from {_parquet(folder)}"
         )
+
+    def _create_empty(
+        self, connection: duckdb.DuckDBPyConnection, table: str, relation: str
+    ) -> None:
+        """Make a table that has no file yet, of the columns that Spark knows."""
+        fields = self._spark.table(table).schema.fields
+        types = {field.name: field.dataType.simpleString() for field in fields}
+        order = sorted(types, key=lambda name: name != PARTITION)
+        columns = ", ".join(f"{quoted(name)} {types[name]}" for name in order)
+        connection.execute(f"create table {relation} ({columns})")
 
 
 def _tables(folder: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from dagster import (  # noqa: TID251
     AssetCheckSeverity,
     AssetKey,
@@ -13,10 +12,10 @@ from dagster import (  # noqa: TID251
     in_process_executor,
 )
 
-from dagster_project import cli
 from dagster_project.definitions import build_defs
 from dagster_project.defs.history.assets import BY_DATE, CHUNKS
 from dagster_project.defs.quality.checks import asset_of, check_name, to_check_result
+from dagster_project.instance import instance_settings
 from dagster_project.settings import Settings
 from expectations.rules import Action, Severity, load_rules
 from expectations.runner import CheckResult, Status
@@ -138,19 +137,11 @@ def test_history_is_computed_from_judged_records_and_before_the_published_date(
     assert CHUNKS in graph.get(AssetKey("clv_predictions")).parent_keys
 
 
-def test_what_a_killed_run_holds_stops_nobody(
-    definitions: Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "")
+def test_what_a_killed_run_holds_stops_nobody(definitions: Definitions, tmp_path: Path) -> None:
     settings = Settings.model_validate({"home": tmp_path, "sources": {"zoho": {"path": "z"}}})
 
-    folder = cli.prepare_instance(settings)
-
     # Pools and run limits of Dagster outlive a killed process; the writer's lock does not.
-    assert yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) == {
-        "telemetry": {"enabled": False}
-    }
+    assert instance_settings(settings).keys() == {"telemetry", "freshness", "run_monitoring"}
     graph = definitions.resolve_asset_graph()
     assert [key for key in graph.get_all_asset_keys() if graph.get(key).pools] == []
 

@@ -31,7 +31,10 @@ def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
         with (
-            pytest.raises(NightIsRunningError, match=f'"pid": {holder.pid}.*2026-06-30'),
+            pytest.raises(
+                NightIsRunningError,
+                match=rf"process {holder.pid} on .*2026-06-30.*\(2 h 0 min ago\)",
+            ),
             one_writer(tmp_path, now=NOW),
         ):
             pytest.fail("two runs hold the lock")

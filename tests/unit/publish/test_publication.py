@@ -136,9 +136,9 @@ def test_what_is_seen_was_made_durable_before(
     ]
     assert calls[2:] == [
         ("fsync", "runs/.publishing-r2"),
+        ("fsync", ".publishing-r2.duckdb"),
         ("rename", "runs/.publishing-r2 -> runs/r2"),
         ("fsync", "runs"),
-        ("fsync", ".publishing-r2.duckdb"),
         ("replace", ".publishing-r2.duckdb -> kefen.duckdb"),
         ("replace", ".publishing-current -> current"),
         ("fsync", "."),

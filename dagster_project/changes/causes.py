@@ -1,0 +1,191 @@
+"""customer_class_changes and class_migration: what changed since the date before, and why.
+
+A cause is the first in the order of CAUSES that alone brings the new value. Time passes with every
+new fact: a change that time alone brings is time decay, whatever else happened. `combined`: no
+single cause does.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+
+from dagster_project.changes.kept import KEPT, NIGHT, forget_lines, keep_lines
+from dagster_project.changes.migration import count_moves, store_money
+from dagster_project.changes.models import class_models
+from dagster_project.changes.pairs import HISTORY, both_databases, kept_file, store_pairs
+from dagster_project.changes.questions import ask
+from dagster_project.changes.whatif import KINDS
+from dagster_project.ingest.sql import literal
+from dagster_project.settings import Settings
+from dagster_project.transform.context import AsOf
+from dagster_project.transform.engines import Engine
+
+CHANGES = "customer_class_changes"
+MIGRATION = "class_migration"
+# Columns of the history that are no classes.
+NO_CLASSES = ("as_of_date", "customer_key", "customer_name", "owner_key")
+# The cause that a scenario stands for, in the order in which they are tried.
+CAUSES = {
+    "rules": "rule_change",
+    "late": "late_data",
+    "purchase": "new_purchase",
+    "contact": "new_contact",
+    "feedback": "new_feedback",
+    "record": "record_change",
+    "drift": "threshold_drift",
+    "decay": "time_decay",
+}
+_TABLES = {
+    CHANGES: (
+        "as_of_date date, previous_as_of_date date, customer_key varchar, dimension varchar, "
+        "from_value varchar, to_value varchar, cause varchar, cause_label_zh varchar, "
+        "cause_label_en varchar"
+    ),
+    MIGRATION: (
+        "as_of_date date, previous_as_of_date date, dimension varchar, from_value varchar, "
+        "to_value varchar, customers bigint, monetary_base decimal(38, 2)"
+    ),
+}
+
+
+def find_changes(
+    settings: Settings,
+    engine: Engine,
+    dates: Sequence[AsOf],
+    *,
+    compared: Sequence[AsOf],
+    rules_changed: Sequence[date],
+) -> int:
+    """Keep the lines of a run's dates, and find what changed on them and on the dates after them.
+
+    dates: what the run computed. compared: the dates of the history beside them, as they are known.
+    rules_changed: dates on which other rules may hold than on the date before. Gives the number of
+    changes.
+    """
+    with both_databases(settings, engine) as connection:
+        keep_lines(connection)
+        for table, columns in _TABLES.items():
+            connection.execute(f"create table if not exists {KEPT}.main.{table} ({columns})")
+        _restore(connection, settings)
+        store_pairs(connection, dates, compared=compared, rules_changed=rules_changed)
+        found = _find(connection)
+        forget_lines(connection, HISTORY)
+    return found
+
+
+def copy_changes(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
+    """Copy both tables into schema main of the working database, from where they are published."""
+    connection.execute(f"attach {literal(kept_file(settings))} as {KEPT} (read_only)")
+    for table in _TABLES:
+        connection.execute(f"create or replace table main.{table} as from {KEPT}.main.{table}")
+    connection.execute(f"detach {KEPT}")
+
+
+def _restore(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Take what was published back if the kept database is new."""
+    for table in _TABLES:
+        path = settings.published_dir / "current" / f"{table}.parquet"
+        row = connection.execute(f"select count(*) from {KEPT}.main.{table}").fetchone()
+        if path.exists() and not (row and row[0]):
+            connection.execute(
+                f"insert into {KEPT}.main.{table} by name from read_parquet({literal(path)})"
+            )
+
+
+def _find(connection: duckdb.DuckDBPyConnection) -> int:
+    execute = connection.execute
+    columns = [row[0] for row in execute(f"describe {HISTORY}").fetchall()]
+    dimensions = [column for column in columns if column not in NO_CLASSES]
+    _store_changed(connection, dimensions)
+    ask(connection, class_models(), dimensions)
+    store_money(connection, class_models())
+    execute("begin")
+    for table in _TABLES:
+        execute(f"delete from {KEPT}.main.{table} where as_of_date in ({_DATES})")
+    execute(f"""
+        insert into {KEPT}.main.{CHANGES}
+        select causes.*, labels.label_zh, labels.label_en
+        from ({_causes()}) as causes
+        left join {NIGHT}.seeds.class_labels as labels
+            on labels.dimension = 'change_cause' and causes.cause = labels.code
+    """)
+    count_moves(connection, dimensions, into=f"{KEPT}.main.{MIGRATION}")
+    execute("commit")
+    row = execute(
+        f"select count(*) from {KEPT}.main.{CHANGES} where as_of_date in ({_DATES})"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+_DATES = "select as_of_date from whatif.pairs"
+
+
+def _store_changed(connection: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -> None:
+    """Write whatif.changed: customer, dimension, before and after, where they differ."""
+    lines = ", ".join(
+        "{" + f"dimension: '{name}', from_value: cast(before.{name} as varchar), "
+        f"to_value: cast(today.{name} as varchar)" + "}"
+        for name in dimensions
+    )
+    differs = " or ".join(f"before.{name} is distinct from today.{name}" for name in dimensions)
+    connection.execute(f"""
+        create table whatif.changed as
+        select
+            found.* exclude (line),
+            found.line.dimension, found.line.from_value, found.line.to_value
+        from (
+            select
+                coalesce(today.pair_date, before.pair_date) as as_of_date,
+                coalesce(today.previous, before.previous) as previous,
+                coalesce(today.customer_key, before.customer_key) as customer_key,
+                unnest([{lines}]) as line
+            from (
+                select pairs.as_of_date as pair_date, pairs.previous, history.*
+                from {HISTORY} as history
+                inner join whatif.pairs as pairs on history.as_of_date = pairs.as_of_date
+            ) as today
+            full outer join (
+                select pairs.as_of_date as pair_date, pairs.previous, history.*
+                from {HISTORY} as history
+                inner join whatif.pairs as pairs on history.as_of_date = pairs.previous
+            ) as before
+                on today.pair_date = before.pair_date
+                and today.customer_key = before.customer_key
+            where {differs}
+        ) as found
+        where found.line.from_value is distinct from found.line.to_value
+    """)
+
+
+def _causes() -> str:
+    """Write the query for the changes with the first cause that alone brings the new value."""
+
+    def brings(scenario: str) -> str:
+        return f"bool_or(found.scenario = '{scenario}' and found.value = changed.to_value)"
+
+    tried = " ".join(
+        f"when {brings(scenario)} "
+        + (f"and not {brings('decay')} " if scenario in KINDS else "")
+        + f"then '{cause}'"
+        for scenario, cause in CAUSES.items()
+    )
+    columns = ", ".join(
+        f"changed.{column}"
+        for column in (
+            "as_of_date", "previous", "customer_key", "dimension", "from_value", "to_value",
+        )
+    )  # fmt: skip
+    return f"""
+        select
+            {columns},
+            case
+                when changed.from_value is null then 'entered'
+                when changed.to_value is null then 'left'
+                {tried}
+                else 'combined'
+            end as cause
+        from whatif.changed as changed
+        left join whatif.found as found using (as_of_date, customer_key, dimension)
+        group by {columns}
+    """

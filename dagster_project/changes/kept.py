@@ -1,0 +1,110 @@
+"""What is kept of each date besides its classes: the lines that its population drew.
+
+Cut points, mean scores, cumulated amounts, percentiles and medians depend on everybody. To ask what
+one customer would be with another date's lines, they are kept beside the history.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+
+from dagster_project.changes.models import DATABASE, class_models, query_of_part
+
+# The database of what is kept, and that of the night, as attached.
+KEPT = "history"
+NIGHT = "night"
+
+_CUSTOMERS = f"{NIGHT}.intermediate.int_customers__"
+_QUERIES = {
+    "cut_points": f"""
+        select as_of_date, measure, cut_number, cut_point from {_CUSTOMERS}rfm_cut_points
+    """,
+    "rfm_totals": f"""
+        select
+            as_of_date, count(*) as customers, sum(r_score) as r_total, sum(f_score) as f_total,
+            sum(m_score) as m_total, sum(recency_days) as recency_total,
+            sum(frequency) as frequency_total, sum(monetary_base) as monetary_total
+        from {_CUSTOMERS}rfm group by as_of_date
+    """,
+    "amounts": f"""
+        select
+            as_of_date, monetary_base, sum(monetary_base) as amount_total,
+            min(amount_before) as amount_before, min(amount_in_all) as amount_in_all
+        from {_CUSTOMERS}abc group by as_of_date, monetary_base
+    """,
+    "held_tiers": f"""
+        select as_of_date, customer_key, held_tier from {_CUSTOMERS}abc where held_tier <> 'C'
+    """,
+    "percentiles": f"""
+        select distinct as_of_date, 'monetary' as measure, buyers.monetary_base as value,
+            values_of.monetary_pct as pct
+        from {_CUSTOMERS}buyers as buyers
+        inner join {_CUSTOMERS}value as values_of using (as_of_date, customer_key)
+        union all
+        select distinct as_of_date, 'clv' as measure, predicted_clv_base as value, clv_pct as pct
+        from {_CUSTOMERS}value where clv_pct is not null
+    """,
+    "order_medians": f"""
+        select distinct as_of_date, profiles.customer_type,
+            values_of.median_order_base as average_order_base
+        from {_CUSTOMERS}value as values_of
+        inner join {NIGHT}.intermediate.int_profiles__customers as profiles
+            using (as_of_date, customer_key)
+        where values_of.median_order_base is not null
+    """,
+    "value_index": f"""
+        select as_of_date, customer_key, value_index, value_index_pct from {_CUSTOMERS}value_index
+    """,
+    "ntiles": f"select as_of_date, customer_key, measure, score from {_CUSTOMERS}rfm_ntiles",
+    "clv_fits": f"select * from {NIGHT}.raw.clv_fits",
+    "clv_means": f"""
+        select distinct as_of_date, expected_purchases_12m, predicted_clv_base
+        from {NIGHT}.raw.clv_scores where status = 'segment_mean'
+    """,
+}
+_PARTS = {
+    "tier_cadences": "int_customers__lifecycle",
+    "overall_cadences": "int_customers__lifecycle",
+}
+
+
+def keep_lines(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep the lines of the dates that the night computed, in place of earlier ones."""
+    connection.execute(f"create schema if not exists {KEPT}.kept")
+    statements = class_models().statements
+    parts = {
+        part: query_of_part(statements[model], part).replace(f'"{DATABASE}".', f'"{NIGHT}".')
+        for part, model in _PARTS.items()
+    }
+    # Days that only a tier looks back at were not computed in full.
+    dates = f"(select as_of_date from {NIGHT}.raw.run_context where is_requested or is_compared)"
+    for table, query in (_QUERIES | parts).items():
+        target = f"{KEPT}.kept.{table}"
+        rows = f"select * from ({query}) as kept where as_of_date in {dates}"
+        connection.execute(f"create table if not exists {target} as {rows} limit 0")
+        connection.execute(f"delete from {target} where as_of_date in {dates}")
+        connection.execute(f"insert into {target} by name {rows}")
+    connection.execute(
+        f"create table if not exists {KEPT}.kept.dates (as_of_date date primary key)"
+    )
+    connection.execute(f"insert or ignore into {KEPT}.kept.dates select as_of_date from {dates}")
+
+
+def forget_lines(connection: duckdb.DuckDBPyConnection, history: str) -> None:
+    """Forget the lines of dates that are in the history no more."""
+    for table in (*_QUERIES, *_PARTS, "dates"):
+        connection.execute(
+            f"delete from {KEPT}.kept.{table} "
+            f"where as_of_date not in (select as_of_date from {history})"
+        )
+
+
+def dates_kept(connection: duckdb.DuckDBPyConnection) -> Sequence[date]:
+    """Give the dates whose lines are kept."""
+    exists = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'kept' and table_name = 'dates'"
+    ).fetchone()
+    if not exists or not exists[0]:
+        return []
+    return [row[0] for row in connection.execute("select as_of_date from kept.dates").fetchall()]

@@ -1,0 +1,68 @@
+"""The compiled models that questions are asked of, and the dates that are compared."""
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project.changes.models import (
+    CLASSES,
+    ModelPartError,
+    class_models,
+    query_of_part,
+    with_part,
+)
+from dagster_project.changes.pairs import kept_file, neighbours
+from dagster_project.changes.whatif import FACTS, SOURCE_MAP, statements_of
+from tests.support import demo_settings
+
+QUERY = "with a as (\n  select f(1) as x\n),\n\nb as (\n  select * from a\n)\n\nselect * from b"
+# Read by their words or their name; a customer's own facts are none of them.
+NOT_OF_A_CUSTOMER = {"int_profiles__industries", "int_profiles__places"}
+
+
+def test_a_part_is_replaced_or_selected() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create macro f(y) as y + 1")
+        assert connection.execute(QUERY).fetchall() == [(2,)]
+        assert connection.execute(with_part(QUERY, "a", "select 7 as x")).fetchall() == [(7,)]
+        assert connection.execute(query_of_part(QUERY, "a")).fetchall() == [(2,)]
+
+
+def test_a_part_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ModelPartError, match="no part called c"):
+        with_part(QUERY, "c", "select 1")
+    with pytest.raises(ModelPartError, match="does not end"):
+        query_of_part("with a as (select (1)", "a")
+
+
+def test_without_compiled_models_the_message_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="make install"):
+        class_models(tmp_path / "manifest.json")
+
+
+def test_every_relation_with_facts_of_customers_has_twins() -> None:
+    """A new one that the models read would be seen with today's facts by every question."""
+    models = class_models()
+    read = {name for schema, name in models.inputs if schema == "intermediate"}
+    assert read == {facts.relation for facts in FACTS} | {SOURCE_MAP} | NOT_OF_A_CUSTOMER
+    assert list(models.statements)[-1] == CLASSES
+    assert set(statements_of(models)) == set(models.statements)
+
+
+def test_dates_before_and_after_are_compared(tmp_path: Path) -> None:
+    """What follows a new date is compared with it from then on; what is kept need not be redone."""
+    settings = demo_settings(tmp_path)
+    settings.work_dir.mkdir()
+    day = date(2026, 3, 5)
+    history = [date(2026, 3, 1), date(2026, 3, 3), date(2026, 3, 9), date(2026, 3, 20)]
+    found = neighbours(settings, history, [day])
+    assert found.previous == {day: date(2026, 3, 3), date(2026, 3, 9): day}
+    assert found.missing == [date(2026, 3, 3), date(2026, 3, 9)]
+    with duckdb.connect(str(kept_file(settings))) as connection:
+        connection.execute(
+            "create schema kept; create table kept.dates as select date '2026-03-03' as as_of_date"
+        )
+    assert neighbours(settings, history, [day]).missing == [date(2026, 3, 9)]
+    assert neighbours(settings, [], [day]).previous == {}

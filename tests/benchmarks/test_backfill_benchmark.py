@@ -32,7 +32,10 @@ from dagster_project.defs.history.assets import DATES
 from tests.benchmarks.test_night_benchmark import FOLDER, _exports, _measured, _say
 from tests.support import published, query
 
-pytestmark = pytest.mark.bench
+pytestmark = [
+    pytest.mark.bench,
+    pytest.mark.filterwarnings("ignore::dagster.BetaWarning"),
+]
 
 CUSTOMERS = int(os.environ.get("KEFEN_BENCH_BACKFILL_CUSTOMERS", "100000"))
 ORDERS_PER_CUSTOMER = os.environ.get("KEFEN_BENCH_BACKFILL_ORDERS", "20")
@@ -83,9 +86,10 @@ def backfill(home: Path, days: int, capfd: pytest.CaptureFixture[str]) -> tuple[
     first = NEWEST - timedelta(days=days - 1)
     seconds, memory = run(home, "backfill", "--from", str(first), "--to", str(NEWEST))
     found = query(
-        published(home), "select count(distinct as_of_date) from rfm_thresholds where as_of_date >= ?",
+        published(home),
+        "select count(distinct as_of_date) from rfm_thresholds where as_of_date >= ?",
         first,
-    )  # fmt: skip
+    )
     assert found == [(days,)]
     events, writing = events_of_newest_run(home)
     size = (home / "work" / "kefen_work.duckdb").stat().st_size

@@ -26,6 +26,7 @@ def run_job(
     as_of: date | None = None,
     known: date | None = None,
     date_range: tuple[date, date] | None = None,
+    wait_seconds: float = 0,
     instance: DagsterInstance | None = None,
 ) -> str:
     """Run a job to its end; give the summary of what was published.
@@ -39,8 +40,8 @@ def run_job(
         from_date=date_range[0].isoformat() if date_range else "",
         to_date=date_range[1].isoformat() if date_range else "",
         started_at=started_at.isoformat(),
-        # Somebody looks at a command: it says at once that another run holds the lock.
-        wait_seconds=0,
+        # 0: somebody looks at a command; it says at once that another run holds the lock.
+        wait_seconds=wait_seconds,
     )
     definitions = build_defs({"night": night}, settings=settings)
     result = definitions.resolve_job_def(job_name).execute_in_process(

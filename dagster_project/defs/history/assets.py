@@ -1,5 +1,6 @@
 """History in chunks as a step of every run, and by its dates as the way in for a backfill."""
 
+import logging
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -21,6 +22,8 @@ from dagster_project.backfill import compute_history
 from dagster_project.defs.resources import Night, SettingsFile
 from dagster_project.instance import QUEUE_SECONDS
 from dagster_project.transform.dbt import DbtError
+
+LOGGER = logging.getLogger(__name__)
 
 CHUNKS = AssetKey("history_chunks")
 BY_DATE = AssetKey("customer_history")
@@ -44,9 +47,13 @@ def build_history_assets(records: Sequence[AssetKey]) -> list[AssetsDefinition]:
             "night without a lookback. 按批补算历史。"
         ),
     )
-    def history_chunks(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
+    def history_chunks(context: AssetExecutionContext, night: Night) -> MaterializeResult:  # type: ignore[type-arg]
+        def say(text: str) -> None:
+            LOGGER.info("%s", text)
+            context.log.info(text)
+
         try:
-            computed = compute_history(night.settings)
+            computed = compute_history(night.settings, say=say)
         except DbtError as error:
             # A second attempt would meet the same models.
             raise Failure(description=str(error), allow_retries=False) from error

@@ -45,7 +45,7 @@ def rows(engine: SparkEngine) -> list[tuple[object, ...]]:
 def test_the_partitions_are_taken_back_and_dates_forgotten(settings: Settings) -> None:
     engine = SparkEngine(settings)
 
-    assert engine.newest_history() == DAYS[-1]
+    assert max(engine.history_dates()) == DAYS[-1]
     assert rows(engine) == [
         (DAYS[0], "c1", "A", None), (DAYS[1], "c1", "A", None), (DAYS[2], "c1", "A", "30s"),
     ]  # fmt: skip
@@ -55,4 +55,4 @@ def test_the_partitions_are_taken_back_and_dates_forgotten(settings: Settings) -
     engine.forget([DAYS[1], DAYS[0]])
 
     assert rows(engine) == [(DAYS[2], "c1", "A", "30s")]
-    assert engine.newest_history() == DAYS[-1]
+    assert max(engine.history_dates()) == DAYS[-1]

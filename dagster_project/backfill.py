@@ -55,10 +55,12 @@ def compute_history(
     *,
     dbt: RunDbt = run_dbt,
     clock: Callable[[], float] = time.monotonic,
+    say: Callable[[str], object] = LOGGER.info,
 ) -> Computed:
     """Compute every date of the run but the published one, and leave the models to that one.
 
-    Needs the judged records. Does nothing if the run has no other date. clock: seconds.
+    Needs the judged records. Does nothing if the run has no other date. clock: seconds;
+    say: where the progress is told.
     Raises DbtError if a model fails; chunks done before stay done.
     """
     engine = engine_of(settings)
@@ -81,11 +83,10 @@ def compute_history(
     mark = fingerprint(settings, known=known)
     done = engine.days_done(mark) & set(wanted)
     if done:
-        LOGGER.info(
-            "%d of %d dates (%s … %s) are skipped: a run that was stopped did them from the same "
-            "exports, rules and settings",
-            len(done), len(wanted), min(done), max(done),
-        )  # fmt: skip
+        say(
+            f"history: {len(done)} of {len(wanted)} dates ({min(done)} … {max(done)}) are skipped: "
+            "a run that was stopped did them from the same exports, rules and settings"
+        )
     left = [day for day in wanted if day not in done]
     size = _dates_at_once(engine, settings)
     chunks = [left[first : first + size] for first in range(0, len(left), size)]
@@ -99,11 +100,11 @@ def compute_history(
         explain_changes(settings)
         engine.note_done(mark, chunk)
         finished = clock()
-        LOGGER.info(
-            "history: chunk %d of %d, %s … %s, %d dates in %.0f s; about %.0f s left",
-            number, len(chunks), chunk[0], chunk[-1], len(chunk), finished - began,
-            (finished - started) / number * (len(chunks) - number),
-        )  # fmt: skip
+        left_seconds = (finished - started) / number * (len(chunks) - number)
+        say(
+            f"history: chunk {number} of {len(chunks)}, {chunk[0]} … {chunk[-1]}, "
+            f"{len(chunk)} dates in {finished - began:.0f} s; about {left_seconds:.0f} s left"
+        )
     engine.set_dates(context([published["as_of_date"]], published["known"]))
     engine.release()
     # The records of the published date were judged before; the chunks left theirs in their place.

@@ -8,12 +8,12 @@ from dagster import Definitions, in_process_executor
 from dagster_project.defs.changes.assets import build_change_assets
 from dagster_project.defs.clv.assets import build_clv_assets
 from dagster_project.defs.dbt.assets import build_dbt_assets
-from dagster_project.defs.history.assets import build_history_assets
+from dagster_project.defs.history.assets import build_backfill_assets, build_history_assets
 from dagster_project.defs.jobs import backfill, nightly
 from dagster_project.defs.publish.assets import build_publish_assets
 from dagster_project.defs.quality.checks import build_checks
 from dagster_project.defs.raw.assets import build_raw_assets
-from dagster_project.defs.resources import Night, dbt_resource
+from dagster_project.defs.resources import build_resources
 from dagster_project.defs.schedules import build_nightly_schedule
 from dagster_project.defs.sensors import build_drop_sensor
 from dagster_project.settings import Settings, load_settings
@@ -38,12 +38,13 @@ def build_defs(
                 upstream=[*sorted(marts.keys), *(key for one in changes for key in one.keys)],
                 settings=settings,
             ),
+            *build_backfill_assets(),
         ],
         asset_checks=build_checks(),
         jobs=[nightly, backfill],
         schedules=[build_nightly_schedule(settings)],
         sensors=[build_drop_sensor()],
-        resources={"night": Night(), "dbt": dbt_resource(), **(resource_overrides or {})},
+        resources={**build_resources(), **(resource_overrides or {})},
         # Each step of its own process would ask for the writer's lock that its run holds.
         executor=in_process_executor,
     )

@@ -6,7 +6,7 @@ How each thing is done stands in ingest/, transform/, expectations/ and publish/
 
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -39,6 +39,7 @@ from dagster_project.report.run_log import (
     RunRecord,
     RunStatus,
     kept_ranges,
+    restore_run_log,
     run_records,
     write_run_record,
 )
@@ -80,6 +81,7 @@ class Prepared:
     """What was landed and which dates the run computes: the published one, and history."""
 
     files_new: int
+    bytes_new: int
     rows_read: int
     dates: list[AsOf]
     history_dates: int = 0
@@ -118,6 +120,7 @@ def prepare(
     shutil.rmtree(settings.validations_dir, ignore_errors=True)
     ensure_exports(settings)
     preflight.check(settings)
+    bytes_new = preflight.new_drop_bytes(settings)
     report = load_exports(settings, now=now, known=known)
     exports = _exports(settings, known)
     if exports is None:
@@ -161,6 +164,7 @@ def prepare(
     normalise(engine)
     return Prepared(
         files_new=len(report.landed),
+        bytes_new=bytes_new,
         rows_read=report.rows_read,
         dates=dates,
         history_dates=len(history),
@@ -313,6 +317,7 @@ def release(settings: Settings) -> None:
 def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished:
     """Log the run, publish, and say what came out."""
     engine = engine_of(settings)
+    restore_run_log(settings)
     forgotten = forget_expired(engine, settings)
     engine.gather()
     engine.release()
@@ -341,7 +346,12 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
     note_rules(settings)
     with duckdb.connect(str(settings.work_db), read_only=True) as connection:
         notes = read_notes(settings, run_id)
-        attention = find_attention(connection, notes)
+        attention = find_attention(
+            connection,
+            notes,
+            lookback_days=settings.lookback_days,
+            expired=lambda dates: _expired(settings, dates),
+        )
         summary = summarise(
             connection,
             settings=settings,
@@ -366,15 +376,20 @@ def forget_expired(engine: Engine, settings: Settings) -> list[date]:
     newest = engine.fetch("select max(as_of_date) as newest from raw.run_context").to_pylist()
     if not dates or newest[0]["newest"] < max(dates):
         return []
-    gone = expired(
-        dates,
-        daily_days=settings.history.daily_days,
-        backfills=[*read_note(settings).backfills, *kept_ranges(run_records(settings))],
-    )
+    gone = _expired(settings, dates)
     if gone:
         LOGGER.info("the history forgets %d dates, up to %s", len(gone), gone[-1])
         engine.forget(gone)
     return gone
+
+
+def _expired(settings: Settings, dates: Collection[date]) -> list[date]:
+    """Give the dates that the retention of the settings does not keep."""
+    return expired(
+        dates,
+        daily_days=settings.history.daily_days,
+        backfills=[*read_note(settings).backfills, *kept_ranges(run_records(settings))],
+    )
 
 
 def _beside(settings: Settings) -> Callable[[Path], AbstractContextManager[Beside]] | None:

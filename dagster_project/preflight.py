@@ -75,9 +75,9 @@ def needs(settings: Settings) -> list[Need]:
     factor = settings.limits.disk_factor
     drops = new_drop_bytes(settings)
     published = settings.published_dir
-    last_run = _size(published / DATABASE_NAME) + _size((published / CURRENT_LINK).resolve())
+    last_run = size_of(published / DATABASE_NAME) + size_of((published / CURRENT_LINK).resolve())
     of_new = f"{_text(drops)} of new drops × limits.disk_factor {factor:g}"
-    base = drops + _size(settings.raw_dir)
+    base = drops + size_of(settings.raw_dir)
     of_all = f"{_text(base)} of drops × limits.disk_factor {factor:g}"
 
     def made_or_copied(folder: Path, there: int, name: str) -> Need:
@@ -87,7 +87,7 @@ def needs(settings: Settings) -> list[Need]:
 
     return [
         Need(settings.raw_dir, int(drops * factor), of_new),
-        made_or_copied(settings.work_dir, _size(settings.work_db), "working database"),
+        made_or_copied(settings.work_dir, size_of(settings.work_db), "working database"),
         made_or_copied(published, last_run, "publication"),
     ]
 
@@ -204,7 +204,7 @@ def _existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
     """Add up a file or the files below a folder; what vanishes meanwhile counts as nothing."""
     if path.is_file():
         return path.stat().st_size

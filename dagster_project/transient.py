@@ -1,6 +1,17 @@
-"""Which errors may be gone in a moment: only those are worth another attempt."""
+"""Another attempt for steps that met a locked file or a network fault, and for nothing else."""
 
 import errno
+import logging
+
+from tenacity import (
+    Retrying,
+    before_sleep_log,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+LOGGER = logging.getLogger(__name__)
 
 # A file that another program holds, a network folder that hiccups, a connection that was lost.
 ERRNOS = {
@@ -40,3 +51,18 @@ def is_transient(error: BaseException) -> bool:
         return False
     words = str(error).lower()
     return any(sign in words for sign in WORDS)
+
+
+def attempts() -> Retrying:
+    """Repeat a step after a transient error: up to three times, after about 5, 10 and 20 s.
+
+    Dagster's own retry policy repeats a step that was interrupted, too, and would ignore Ctrl-C,
+    the time limit and `systemctl stop`.
+    """
+    return Retrying(
+        retry=retry_if_exception(is_transient),
+        stop=stop_after_attempt(4),
+        wait=wait_exponential_jitter(multiplier=5, jitter=3),
+        before_sleep=before_sleep_log(LOGGER, logging.WARNING),
+        reraise=True,
+    )

@@ -19,6 +19,8 @@ LOGGER = logging.getLogger(__name__)
 
 # How long a run may take to give up: dbt closes its database, Dagster writes its last events.
 GRACE_SECONDS = 120
+# An interrupt can be lost: a library that catches everything takes it for an error of its own.
+AGAIN_SECONDS = 10
 # The exit code of GNU timeout.
 TIMED_OUT = 124
 
@@ -67,9 +69,13 @@ def time_limit(
             return
         limit.is_over = True
         LOGGER.error("%s", limit.reason)
-        (interrupt or _interrupt)()
-        if is_done.wait(grace_seconds):
-            return
+        given = 0.0
+        while given < grace_seconds:
+            (interrupt or _interrupt)()
+            pause = min(AGAIN_SECONDS, grace_seconds)
+            if is_done.wait(pause):
+                return
+            given += pause
         on_stuck(limit.reason)
         (end or _end)()
 

@@ -8,6 +8,13 @@ from jinja2 import Environment
 from dagster_project.settings import PROJECT_DIR
 
 SOURCES = sorted((PROJECT_DIR / "dbt" / "macros").rglob("*.sql"))
+# What only dbt understands, or only a database answers.
+NOT_RENDERED = {
+    "seeds.sql",
+    "generate_schema_name.sql",
+    "materializations.sql",
+    "relation_columns.sql",
+}
 
 
 def macros_of(engine: str) -> Any:
@@ -26,9 +33,7 @@ def macros_of(engine: str) -> Any:
         "config": lambda **_: "",
     }
     source = "\n".join(
-        path.read_text(encoding="utf-8")
-        for path in SOURCES
-        if path.name not in {"seeds.sql", "generate_schema_name.sql", "relation_columns.sql"}
+        path.read_text(encoding="utf-8") for path in SOURCES if path.name not in NOT_RENDERED
     )
     module = environment.from_string(source).module
     environment.globals.update(

@@ -20,11 +20,10 @@ from dagster_project.ingest.sql import literal
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf
 from dagster_project.transform.engines import Engine
+from dagster_project.transform.history import IDENTITY
 
 CHANGES = "customer_class_changes"
 MIGRATION = "class_migration"
-# Columns of the history that are no classes.
-NO_CLASSES = ("as_of_date", "customer_key", "customer_name", "owner_key")
 # The cause that a scenario stands for, in the order in which they are tried.
 CAUSES = {
     "rules": "rule_change",
@@ -96,7 +95,7 @@ def _restore(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 def _find(connection: duckdb.DuckDBPyConnection) -> int:
     execute = connection.execute
     columns = [row[0] for row in execute(f"describe {HISTORY}").fetchall()]
-    dimensions = [column for column in columns if column not in NO_CLASSES]
+    dimensions = [column for column in columns if column not in IDENTITY]
     _store_changed(connection, dimensions)
     ask(connection, class_models(), dimensions)
     store_money(connection, class_models())

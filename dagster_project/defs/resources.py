@@ -32,6 +32,18 @@ LOGGER = logging.getLogger(__name__)
 JOBS = ("nightly", "backfill")
 
 
+class SettingsFile(ConfigurableResource):  # type: ignore[type-arg]
+    """Where the settings come from; settings_json: the settings, empty = those of load_settings."""
+
+    settings_json: str = ""
+
+    def load(self) -> Settings:
+        """Read and check the settings."""
+        if self.settings_json:
+            return Settings.model_validate_json(self.settings_json)
+        return load_settings()
+
+
 class Night(ConfigurableResource):  # type: ignore[type-arg]
     """What one run computes, and the lock that makes it the only one.
 
@@ -206,3 +218,8 @@ def dbt_resource() -> DbtCommand:
         profiles_dir=str(PROJECT_DIR / "dbt"),
         dbt_executable=str(dbt_executable()),
     )
+
+
+def build_resources() -> dict[str, object]:
+    """Build what the assets and checks ask for, by name."""
+    return {"night": Night(), "settings_file": SettingsFile(), "dbt": dbt_resource()}

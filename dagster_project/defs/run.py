@@ -1,11 +1,13 @@
 """Run a job in this process, for the command line and for tests."""
 
 import logging
+from contextlib import nullcontext
 from datetime import date, datetime
 
 from dagster import DagsterInstance, ExecuteInProcessResult
 
-from dagster_project.definitions import build_defs
+from dagster_project.definitions import defs
+from dagster_project.defs.event_log import open_instance
 from dagster_project.defs.outcome import notice_of, outcome_of
 from dagster_project.defs.resources import Night
 from dagster_project.night import record_failure, run_id_of
@@ -26,6 +28,7 @@ def run_job(
     as_of: date | None = None,
     known: date | None = None,
     date_range: tuple[date, date] | None = None,
+    wait_seconds: float = 0,
     instance: DagsterInstance | None = None,
 ) -> str:
     """Run a job to its end; give the summary of what was published.
@@ -39,15 +42,16 @@ def run_job(
         from_date=date_range[0].isoformat() if date_range else "",
         to_date=date_range[1].isoformat() if date_range else "",
         started_at=started_at.isoformat(),
-        # Somebody looks at a command: it says at once that another run holds the lock.
-        wait_seconds=0,
+        # 0: somebody looks at a command; it says at once that another run holds the lock.
+        wait_seconds=wait_seconds,
     )
-    definitions = build_defs({"night": night}, settings=settings)
-    result = definitions.resolve_job_def(job_name).execute_in_process(
-        instance=instance or DagsterInstance.get(),
-        raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    )
+    with nullcontext(instance) if instance else open_instance() as used:
+        result = defs.resolve_job_def(job_name).execute_in_process(
+            instance=used,
+            resources={"night": night},
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
     if not result.success:
         kind = "backfill" if date_range else "night"
         record_failure(settings, run_id=run_id_of(started_at), started_at=started_at, kind=kind)

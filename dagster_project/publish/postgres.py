@@ -266,7 +266,9 @@ def _columns(source: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for table, column, kind in source.execute(
         "select table_name, column_name, data_type from duckdb_columns() "
-        "where database_name = 'fresh' and schema_name = 'main' order by table_name, column_index"
+        "semi join (from duckdb_tables() where database_name = 'fresh') as tables "
+        "using (database_name, schema_name, table_name) "
+        "where schema_name = 'main' order by table_name, column_index"
     ).fetchall():
         found.setdefault(table, {})[column] = kind
     return found

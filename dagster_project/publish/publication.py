@@ -30,6 +30,7 @@ from dagster_project.publish.history import (
     rows_of,
     write_partitions,
 )
+from dagster_project.publish.views import create_views
 from dagster_project.settings import Settings
 from dagster_project.transform.dbt import memory_limit
 from dagster_project.transform.history import (
@@ -199,6 +200,7 @@ def _write_database(
             listed = ", ".join(f"date '{day}'" for day in history.in_database)
             of_dates = f" where as_of_date in ({listed})"
         connection.execute(f"create table fresh.main.{table} as from work.main.{table}{of_dates}")
+    create_views(connection, "fresh")
     connection.execute("checkpoint fresh")
     connection.execute("detach fresh")
     connection.execute(f"attach {literal(path)} as fresh (read_only)")

@@ -4,7 +4,7 @@ What belongs here: drops that are missing, late, partial or repeated, stale sour
 history; each with what to do. Data rules have places of their own: the docs and the fix lists.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 
@@ -19,42 +19,41 @@ FRESHNESS = """
     order by all
 """
 
-# Drops that are loaded and whose date no run computed, from the first date in the history on.
-DATES_WITHOUT_HISTORY = """
-    with computed as (
-        select distinct as_of_date from main.customer_classification_history
-    )
-
-    select distinct export_date
-    from main.load_manifest
-    where export_date > (select min(as_of_date) from computed)
-        and export_date < (select max(as_of_date) from computed)
-        and export_date not in (select as_of_date from computed)
-    order by export_date
-"""
-
 COMPUTED = """
     select distinct as_of_date
     from main.customer_classification_history
-    where as_of_date >= ? and as_of_date < (
-        select max(newest.as_of_date) from main.customer_classification_history as newest
-    )
     order by as_of_date
+"""
+
+LOADED = """
+    select distinct export_date
+    from main.load_manifest
+    order by export_date
 """
 
 MOST_NAMED = 5
 
 
-def find_attention(connection: duckdb.DuckDBPyConnection, notes: RunNotes) -> list[Attention]:
+def find_attention(
+    connection: duckdb.DuckDBPyConnection,
+    notes: RunNotes,
+    *,
+    lookback_days: int = 0,
+    expired: Callable[[Collection[date]], Collection[date]] = lambda _: (),
+) -> list[Attention]:
     """Find what to look at.
 
     connection: a database with the published tables of the run in schema main.
+    lookback_days: so many days before its own a night computed again.
+    expired: gives the dates that the history does not keep; nobody misses them.
     """
+    computed = [row[0] for row in connection.execute(COMPUTED).fetchall()]
+    loaded = [row[0] for row in connection.execute(LOADED).fetchall()]
     return [
         *_of_notes(notes),
         *(_stale(*row) for row in connection.execute(FRESHNESS).fetchall()),
-        *_missed(connection),
-        *_late(connection, notes),
+        *_missed(computed, loaded, expired),
+        *_late(computed, notes, lookback_days),
     ]
 
 
@@ -133,8 +132,16 @@ def _stale(  # noqa: PLR0917
     )
 
 
-def _missed(connection: duckdb.DuckDBPyConnection) -> list[Attention]:
-    days = [row[0] for row in connection.execute(DATES_WITHOUT_HISTORY).fetchall()]
+def _missed(
+    computed: Sequence[date],
+    loaded: Sequence[date],
+    expired: Callable[[Collection[date]], Collection[date]],
+) -> list[Attention]:
+    """Name the drops between the first and the last night that no run computed."""
+    if not computed:
+        return []
+    gaps = {day for day in loaded if computed[0] < day < computed[-1]} - set(computed)
+    days = sorted(gaps - set(expired({*computed, *gaps})))
     if not days:
         return []
     named = _named([str(day) for day in days])
@@ -148,12 +155,12 @@ def _missed(connection: duckdb.DuckDBPyConnection) -> list[Attention]:
     ]
 
 
-def _late(connection: duckdb.DuckDBPyConnection, notes: RunNotes) -> list[Attention]:
+def _late(computed: Sequence[date], notes: RunNotes, lookback_days: int) -> list[Attention]:
     """Say of drops that came after newer ones, which dates were computed without them."""
     found = []
     for late in notes.late:
-        rows = connection.execute(COMPUTED, (late.export_date,)).fetchall()
-        days = [row[0] for row in rows]
+        again = computed[-1] - timedelta(days=lookback_days) if computed else None
+        days = [day for day in computed if again and late.export_date <= day < again]
         zh = "更正" if late.is_correction else "迟到"
         en = "was corrected" if late.is_correction else "came late"
         name = f"{late.crm_source} {late.export_date}"
@@ -165,7 +172,10 @@ def _late(connection: duckdb.DuckDBPyConnection, notes: RunNotes) -> list[Attent
                 f"; the history of {_named([str(d) for d in days])} does not know it yet: {how}"
             )
         else:
-            zh_end, en_end = "，已装载，历史无需补算。", "; it is loaded, no history depends on it."
+            zh_end, en_end = (
+                "，已装载，历史无需补算。",
+                "; it is loaded, no history is to be computed again.",
+            )
         found.append(
             Attention(
                 "late",

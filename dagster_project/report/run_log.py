@@ -1,14 +1,19 @@
 """The log of runs: one small JSON file per run, so that it outlives the working database."""
 
 import json
+import logging
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from dagster_project.settings import Settings
+from dagster_project.transform.history import CURRENT_LINK
+
+LOGGER = logging.getLogger(__name__)
 
 RunStatus = Literal["published", "failed"]
 
@@ -51,6 +56,13 @@ class RunRecord(BaseModel):
             "; ".join(f"{first}..{last}" for first, last in self.backfills) or None,
         )
 
+    @classmethod
+    def of_row(cls, row: dict[str, Any]) -> "RunRecord":
+        """Make a record of a row of the table run_log; earlier versions had fewer columns."""
+        times = {name: row[name].replace(tzinfo=UTC) for name in ("started_at", "finished_at")}
+        ranges = [part.split("..") for part in (row.get("backfills") or "").split("; ") if part]
+        return cls.model_validate({**row, **times, "backfills": ranges})
+
 
 def run_records(settings: Settings) -> list[RunRecord]:
     """Read the runs so far, oldest first."""
@@ -58,6 +70,23 @@ def run_records(settings: Settings) -> list[RunRecord]:
         RunRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
         for path in sorted(settings.report_dir.glob("*.json"))
     ]
+
+
+def restore_run_log(settings: Settings) -> None:
+    """Take the records that were deleted from the run log of the newest publication."""
+    published = settings.published_dir / CURRENT_LINK / "run_log.parquet"
+    if not published.exists():
+        return
+    with duckdb.connect() as connection:
+        cursor = connection.execute("from read_parquet($1)", [str(published)])
+        names = [column[0] for column in cursor.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    known = {record.run_id for record in run_records(settings)}
+    lost = [row for row in rows if row["run_id"] not in known]
+    if lost:
+        LOGGER.warning("taking %d runs from %s: the run log has none", len(lost), published)
+    for row in lost:
+        write_run_record(settings, RunRecord.of_row(row))
 
 
 def kept_ranges(records: Iterable[RunRecord]) -> list[tuple[date, date]]:

@@ -86,8 +86,8 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_PROFILES_DIR": str(PROJECT_DIR / "dbt"),
         "DBT_TARGET_PATH": str(settings.work_dir / "dbt_target"),
         "DBT_LOG_PATH": str(settings.work_dir / "dbt_logs"),
-        # The console has what a person reads; every statement in a file costs a night seconds.
-        "DBT_LOG_LEVEL_FILE": "error",
+        # The console has what a person reads; a log file costs a night seconds, even unwritten.
+        "DBT_LOG_LEVEL_FILE": "none",
         # Nobody reads the artifacts of a night: models and their rows are in Dagster's events.
         "DBT_WRITE_JSON": "false",
         "KEFEN_ENGINE": settings.engine,

@@ -7,13 +7,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from dagster_project.changes.causes import CHANGES, NO_CLASSES, find_changes
+from dagster_project.changes.causes import CHANGES, find_changes
 from dagster_project.changes.models import CLASSES, DATABASE, class_models
 from dagster_project.changes.pairs import HISTORY, both_databases, kept_file
 from dagster_project.changes.whatif import KINDS, WhatIf
 from dagster_project.settings import Settings
 from dagster_project.transform.context import Exports, run_dates
 from dagster_project.transform.engines import engine_of
+from dagster_project.transform.history import IDENTITY
 from tests.support import NOW, published, run_light_night
 
 YESTERDAY, TODAY = date(2026, 3, 10), date(2026, 3, 11)
@@ -112,6 +113,27 @@ def test_each_cause_is_found_where_it_was_planted(settings: Settings) -> None:
     assert found["enters", "customer_status"] == (None, "prospect", "entered")
     assert found["left", "customer_status"] == ("prospect", None, "left")
     assert {dimension for key, dimension in found if key == "enters"} == set(_dimensions(settings))
+
+
+def test_ranges_say_what_held_on_each_date(settings: Settings) -> None:
+    columns = ", ".join(f"cast({name} as varchar) as {name}" for name in _dimensions(settings))
+    with duckdb.connect(str(published(settings.home)), read_only=True) as connection:
+        differing = connection.execute(f"""
+            with history as (
+                unpivot (
+                    select as_of_date, customer_key, {columns} from customer_classification_history
+                ) on {", ".join(_dimensions(settings))} into name dimension value value
+            ),
+            ranges as (
+                select dates.as_of_date, customer_key, dimension, value
+                from customer_class_ranges
+                inner join (select distinct as_of_date from history) as dates
+                    on dates.as_of_date >= valid_from
+                    and dates.as_of_date <= coalesce(valid_to, date '9999-12-31')
+            )
+            (from history except all from ranges) union all (from ranges except all from history)
+        """).fetchall()
+    assert differing == []
 
 
 def test_every_move_is_counted_once(settings: Settings) -> None:
@@ -214,4 +236,4 @@ def test_a_rule_in_force_since_today_is_the_cause(settings: Settings) -> None:
 def _dimensions(settings: Settings) -> list[str]:
     with duckdb.connect(str(published(settings.home)), read_only=True) as connection:
         columns = connection.execute("describe customer_classification_history").fetchall()
-    return [row[0] for row in columns if row[0] not in NO_CLASSES]
+    return [row[0] for row in columns if row[0] not in IDENTITY]

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project.defs.outcome import Outcome, notice_of
 from dagster_project.defs.run import NightFailedError
 from dagster_project.demo import write_demo_exports
+from dagster_project.night import run_id_of
 from dagster_project.report.run_log import run_records
 from dagster_project.settings import Settings
 from tests.receivers import Receiver, receiving
@@ -33,17 +35,16 @@ def settings_of(
     return demo_settings(home, notices=[CHANNEL], **more)
 
 
-def test_after_three_days_down_all_drops_are_loaded_and_what_is_missing_is_told(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_after_three_days_down_all_drops_are_loaded_and_what_is_missing_is_named(
+    world: Path, tmp_path: Path
 ) -> None:
-    with receiving() as told:
-        settings = settings_of(tmp_path, monkeypatch, told)
-        deliver(world, settings, DAYS[0])
-        run_light_night(settings, now=NOW - timedelta(days=3), data_tests=False)
-        for day in DAYS[1:]:
-            deliver(world, settings, day)
+    settings = demo_settings(tmp_path)
+    deliver(world, settings, DAYS[0])
+    run_light_night(settings, now=NOW - timedelta(days=3), data_tests=False)
+    for day in DAYS[1:]:
+        deliver(world, settings, day)
 
-        summary = run_night(settings, now=NOW)
+    summary = run_light_night(settings, now=NOW, data_tests=False).summary
 
     database = published(tmp_path)
     assert query(database, "select distinct export_date from load_manifest order by 1") == [
@@ -56,14 +57,12 @@ def test_after_three_days_down_all_drops_are_loaded_and_what_is_missing_is_told(
     assert "## Attention 注意" in summary
     assert command in summary
 
-    (notice,) = told.bodies
-    assert (notice["level"], notice["status"], notice["kind"]) == ("warning", "published", "night")
-    assert notice["as_of_date"] == str(LAST)
+    notice = notice_of(settings, Outcome(), run_id=run_id_of(NOW), kind="night")
+    assert (notice.level, notice.status, notice.as_of_date) == ("warning", "published", LAST)
     # The demo has feeds that do not come every day.
-    assert {found["topic"] for found in notice["attention"]} == {"stale", "missing_dates"}
-    assert command in notice["text"]
-    assert Path(notice["report"]).name == f"{notice['run_id']}.md"
-    assert (notice["failed_steps"], notice["failed_rules"]) == ([], [])
+    assert {found.topic for found in notice.attention} == {"stale", "missing_dates"}
+    assert command in notice.text
+    assert notice.report.name == f"{notice.run_id}.md"
 
 
 def test_a_night_without_memory_publishes_nothing_says_why_and_is_told_of(

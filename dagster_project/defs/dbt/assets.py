@@ -14,10 +14,10 @@ from dagster_dbt import (
 )
 
 from dagster_project.defs.resources import Night
-from dagster_project.defs.retries import RETRIES, only_transient_errors_again
 from dagster_project.night import release, row_counts
 from dagster_project.settings import PROJECT_DIR
 from dagster_project.transform.dbt import dbt_environment
+from dagster_project.transient import attempts
 
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 RAW_ZONE = AssetKey("raw_zone")
@@ -76,7 +76,6 @@ def build_dbt_assets() -> list[AssetsDefinition]:
         manifest=MANIFEST,
         select=RECORDS,
         name="records",
-        retry_policy=RETRIES,
         dagster_dbt_translator=Translator(),
     )
     def records(context: AssetExecutionContext, dbt: DbtCliResource, night: Night) -> Iterator[Any]:
@@ -87,7 +86,6 @@ def build_dbt_assets() -> list[AssetsDefinition]:
         manifest=MANIFEST,
         select=CLASSES,
         name="marts",
-        retry_policy=RETRIES,
         dagster_dbt_translator=Translator(),
     )
     def marts(context: AssetExecutionContext, dbt: DbtCliResource, night: Night) -> Iterator[Any]:
@@ -101,13 +99,16 @@ def _build(
 ) -> Iterator[Any]:
     release(night.settings)
     os.environ.update(dbt_environment(night.settings))
-    invocation = dbt.cli(
-        ["build", "--exclude-resource-type", "unit_test", *arguments],
-        context=context,
-        target_path=night.settings.work_dir / "dbt_target",
+    # All events first: what dbt did is told once, of the attempt that passed.
+    events = attempts()(
+        lambda: list(
+            dbt.cli(
+                ["build", "--exclude-resource-type", "unit_test", *arguments],
+                context=context,
+                target_path=night.settings.work_dir / "dbt_target",
+            ).stream()
+        )
     )
-    with only_transient_errors_again():
-        events = list(invocation.stream())
     rows = row_counts(night.settings)
     for event in events:
         if isinstance(event, Output) and event.output_name in rows:

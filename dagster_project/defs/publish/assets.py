@@ -1,5 +1,6 @@
 """The publication: the last asset of a night."""
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -13,10 +14,11 @@ from dagster import (
 )
 
 from dagster_project.defs.resources import Night
-from dagster_project.defs.retries import RETRIES, only_transient_errors_again
 from dagster_project.night import finish
-from dagster_project.publish.publication import DATA_DOCS, FIX_LISTS
+from dagster_project.preflight import size_of
+from dagster_project.publish.publication import DATA_DOCS, DATABASE_NAME, FIX_LISTS
 from dagster_project.settings import Settings
+from dagster_project.transient import attempts
 
 # A publication at the deadline is of this night if it is not older; a longer time would take
 # yesterday's late run for tonight's.
@@ -33,7 +35,6 @@ def build_publish_assets(
         group_name="published",
         owners=["team:data"],
         kinds={"duckdb", "parquet"},
-        retry_policy=RETRIES,
         freshness_policy=FreshnessPolicy.cron(
             deadline_cron=settings.schedule.ready_by,
             lower_bound_delta=NIGHT,
@@ -43,12 +44,15 @@ def build_publish_assets(
     )
     def published(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
         published_dir = night.settings.published_dir
-        with only_transient_errors_again():
-            done = finish(night.settings, run_id=night.run_id, started_at=night.now)
+        started = time.monotonic()
+        done = attempts()(finish, night.settings, run_id=night.run_id, started_at=night.now)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": sum(done.publication.tables.values()),
                 "tables": len(done.publication.tables),
+                "seconds": round(time.monotonic() - started, 3),
+                "database_bytes": size_of(published_dir / DATABASE_NAME),
+                "run_folder_bytes": size_of(done.publication.run_dir),
                 "run_folder": MetadataValue.path(done.publication.run_dir),
                 "database": MetadataValue.path(done.publication.database or ""),
                 "data_docs": MetadataValue.path(published_dir / DATA_DOCS / "index.html"),

@@ -1,5 +1,6 @@
 """Exports to the raw zone, and the dates of the run."""
 
+import time
 from collections.abc import Sequence
 
 from dagster import (
@@ -11,8 +12,8 @@ from dagster import (
 )
 
 from dagster_project.defs.resources import Night
-from dagster_project.defs.retries import RETRIES, only_transient_errors_again
 from dagster_project.night import complete_manifest, prepare
+from dagster_project.transient import attempts
 
 
 def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
@@ -25,24 +26,26 @@ def build_raw_assets(staging: Sequence[AssetKey]) -> list[AssetsDefinition]:
         group_name="raw",
         owners=["team:data"],
         kinds={"duckdb", "parquet"},
-        retry_policy=RETRIES,
         description=(
             "Complete drops landed as text in the immutable raw zone, what changed since the drop "
             "before, and the dates this run computes. 导出文件落地。"
         ),
     )
     def raw_zone(night: Night) -> MaterializeResult:  # type: ignore[type-arg]
-        with only_transient_errors_again():
-            prepared = prepare(
-                night.settings,
-                now=night.now,
-                as_of=night.as_of_asked(),
-                known=night.known_asked(),
-                date_range=night.range_asked(),
-            )
+        started = time.monotonic()
+        prepared = attempts()(
+            prepare,
+            night.settings,
+            now=night.now,
+            as_of=night.as_of_asked(),
+            known=night.known_asked(),
+            date_range=night.range_asked(),
+        )
         return MaterializeResult(
             metadata={
                 "files_new": prepared.files_new,
+                "bytes_new": prepared.bytes_new,
+                "seconds": round(time.monotonic() - started, 3),
                 "dagster/row_count": prepared.rows_read,
                 "as_of_date": str(prepared.dates[-1].as_of_date),
                 "knowledge_date": str(prepared.dates[-1].knowledge_date),

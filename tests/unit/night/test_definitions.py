@@ -6,12 +6,14 @@ import pytest
 from dagster import (  # noqa: TID251
     AssetCheckSeverity,
     AssetKey,
+    BackfillPolicy,
     Definitions,
     ScheduleDefinition,
     in_process_executor,
 )
 
 from dagster_project.definitions import build_defs
+from dagster_project.defs.history.assets import BY_DATE, CHUNKS
 from dagster_project.defs.quality.checks import asset_of, check_name, to_check_result
 from dagster_project.instance import instance_settings
 from dagster_project.settings import Settings
@@ -24,13 +26,15 @@ def definitions() -> Definitions:
     return build_defs()
 
 
-def test_both_jobs_hold_every_asset_and_check(definitions: Definitions) -> None:
+def test_both_jobs_hold_every_check_and_asset_but_the_one_that_starts_a_backfill(
+    definitions: Definitions,
+) -> None:
     graph = definitions.resolve_asset_graph()
 
     assert {job.name for job in definitions.jobs or []} == {"nightly", "backfill"}
     for name in ("nightly", "backfill"):
         job = definitions.resolve_job_def(name)
-        assert job.asset_layer.executable_asset_keys == graph.get_all_asset_keys()
+        assert job.asset_layer.executable_asset_keys == graph.get_all_asset_keys() - {BY_DATE}
         assert job.asset_layer.asset_graph.asset_check_keys == graph.asset_check_keys
 
 
@@ -111,6 +115,26 @@ def test_every_check_of_a_rule_can_stop_what_is_downstream(definitions: Definiti
     graph = definitions.resolve_asset_graph()
     specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
     assert [s.name for s in specs if "rule_id" in s.metadata and not s.blocking] == []
+
+
+def test_a_range_of_history_is_one_run(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    history = graph.get(BY_DATE)
+
+    assert history.backfill_policy == BackfillPolicy.single_run()
+    assert history.partitions_def is not None
+    assert history.partitions_def.has_partition_key("2026-01-01")
+    # Partitions of other assets would write an event per date each.
+    assert [key for key in graph.get_all_asset_keys() if graph.get(key).is_partitioned] == [BY_DATE]
+
+
+def test_history_is_computed_from_judged_records_and_before_the_published_date(
+    definitions: Definitions,
+) -> None:
+    graph = definitions.resolve_asset_graph()
+
+    assert AssetKey("int_customers__source_map") in graph.get(CHUNKS).parent_keys
+    assert CHUNKS in graph.get(AssetKey("clv_predictions")).parent_keys
 
 
 def test_what_a_killed_run_holds_stops_nobody(definitions: Definitions, tmp_path: Path) -> None:

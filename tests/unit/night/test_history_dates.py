@@ -4,10 +4,18 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from dagster_project import night
 from dagster_project.night import forget_expired
-from dagster_project.report.run_log import RunRecord, kept_ranges, run_records, write_run_record
+from dagster_project.report.run_log import (
+    RunRecord,
+    kept_ranges,
+    restore_run_log,
+    run_records,
+    write_run_record,
+)
 from dagster_project.settings import Settings
 from dagster_project.transform.engines.duckdb import DuckDBEngine, open_work_db
 from dagster_project.transform.history import (
@@ -173,6 +181,44 @@ def test_a_backfill_that_did_not_log_its_range_keeps_all_before_it(settings: Set
     fill(settings, date(2026, 4, 1), date(2026, 5, 2), date(2026, 5, 3), date(2026, 5, 9), NEWEST)
 
     assert forget_expired(DuckDBEngine(settings), settings) == [date(2026, 5, 3)]
+
+
+def publish_log(settings: Settings, *records: RunRecord, but: str = "") -> None:
+    current = settings.published_dir / "current"
+    current.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        night._write_run_log(connection, records)
+        connection.sql(f"select * {but} from run_log").write_parquet(
+            str(current / "run_log.parquet")
+        )
+
+
+def test_a_deleted_run_log_is_taken_from_the_publication(settings: Settings) -> None:
+    asked = (date(2026, 5, 1), date(2026, 5, 3))
+    first = record(run_id="r1", backfills=(asked, (NEWEST, NEWEST)), rule_version=2, rows=9)
+    publish_log(settings, first, record("night", run_id="r2"))
+    # Written after it was deleted: what is there stays.
+    again = record("night", run_id="r2", rows=5)
+    write_run_record(settings, again)
+
+    restore_run_log(settings)
+
+    assert run_records(settings) == [first, again]
+    fill(settings, *days(*asked), date(2026, 5, 4), date(2026, 5, 31), NEWEST)
+    assert forget_expired(DuckDBEngine(settings), settings) == [date(2026, 5, 4)]
+
+
+def test_a_published_run_log_of_before_the_ranges_is_read_too(settings: Settings) -> None:
+    publish_log(settings, record(), but="exclude (backfills)")
+
+    restore_run_log(settings)
+
+    assert run_records(settings) == [record()]
+
+
+def test_without_a_publication_no_run_is_taken(settings: Settings) -> None:
+    restore_run_log(settings)
+    assert run_records(settings) == []
 
 
 def test_nights_keep_no_range() -> None:

@@ -1,6 +1,6 @@
 """What somebody should look at after a night, in both languages, with the command to run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, timedelta
 
 import duckdb
@@ -9,6 +9,7 @@ import pytest
 from dagster_project.ingest.load import LateDrop, RepeatedDrop
 from dagster_project.report.attention import find_attention
 from dagster_project.report.run_notes import Attention, RunNotes
+from dagster_project.transform.history import expired
 
 NIGHTS = [date(2026, 11, day) for day in (10, 11, 12, 16)]
 
@@ -44,8 +45,19 @@ class Tables:
             (name, age, every, status),
         )
 
-    def find(self, **notes: object) -> list[Attention]:
-        return find_attention(self.connection, RunNotes(run_id="r", **notes))  # type: ignore[arg-type]
+    def find(
+        self,
+        *,
+        lookback_days: int = 0,
+        expired: Callable[[Collection[date]], list[date]] = lambda _: [],
+        **notes: object,
+    ) -> list[Attention]:
+        return find_attention(
+            self.connection,
+            RunNotes(run_id="r", **notes),  # type: ignore[arg-type]
+            lookback_days=lookback_days,
+            expired=expired,
+        )
 
 
 @pytest.fixture
@@ -83,6 +95,24 @@ def test_days_without_a_drop_are_not_missing(tables: Tables) -> None:
     assert "make backfill FROM=2026-11-14 TO=2026-11-14" in found.en
 
 
+def test_dates_that_the_history_does_not_keep_are_not_missing(tables: Tables) -> None:
+    tables.computed(*NIGHTS)
+    tables.loaded(*(date(2026, 11, day) for day in range(10, 17)))
+    kept = lambda dates: expired(dates, daily_days=3, backfills=[])  # noqa: E731
+    (found,) = tables.find(expired=kept)
+    assert "make backfill FROM=2026-11-14 TO=2026-11-15" in found.en
+
+
+def test_dates_that_the_night_computed_again_know_the_late_drop(tables: Tables) -> None:
+    tables.computed(*NIGHTS)
+    tables.loaded(*NIGHTS)
+    late = LateDrop("zoho", date(2026, 11, 11), date(2026, 11, 16), is_correction=False)
+    (found,) = tables.find(late=(late,), lookback_days=4)
+    assert "make backfill FROM=2026-11-11 TO=2026-11-11" in found.en
+    (found,) = tables.find(late=(late,), lookback_days=5)
+    assert "backfill" not in found.en
+
+
 def test_many_gaps_are_one_range(tables: Tables) -> None:
     first = date(2026, 10, 1)
     days = [first + timedelta(days=n) for n in range(30)]
@@ -112,7 +142,7 @@ def test_a_late_drop_that_no_history_rests_on_asks_for_nothing(tables: Tables) -
     tables.loaded(*NIGHTS)
     late = LateDrop("zoho", NIGHTS[0], NIGHTS[-1], is_correction=False)
     (found,) = tables.find(late=(late,))
-    assert "no history depends on it" in found.en
+    assert "no history is to be computed again" in found.en
     assert "backfill" not in found.en
 
 

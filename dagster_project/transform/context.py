@@ -77,7 +77,8 @@ def run_dates(
 ) -> list[AsOf]:
     """Give each as-of date its knowledge date, attribute date and window; the last is published.
 
-    known: a knowledge date that replaces K(D) for all that are asked for.
+    known: a knowledge date that replaces K(D) for all that are asked for; the days that their tiers
+    look back at keep their own, as far as it is known by then.
     compared: dates that are computed too, as they are known, only to be compared with.
     """
     if not as_of_dates:
@@ -95,11 +96,17 @@ def run_dates(
         for back in range(settings.abc.hysteresis_days)
     }
     ordered = sorted(looked_at)
+
+    def knowledge(day: date) -> date:
+        own = knowledge_date(day, exports=exports, lookback_days=settings.lookback_days)
+        if known is None or day in compared:
+            return own
+        return known if day in requested else min(own, known)
+
     return [
         AsOf(
             as_of_date=day,
-            knowledge_date=(None if day in compared else known)
-            or knowledge_date(day, exports=exports, lookback_days=settings.lookback_days),
+            knowledge_date=knowledge(day),
             attribute_date=max(day, exports.first),
             window_start=NO_WINDOW_START
             if settings.window_days is None

@@ -10,7 +10,7 @@ import pytest
 from dagster_project import backfill, night
 from dagster_project.backfill import compute_history, fingerprint
 from dagster_project.settings import PROJECT_DIR, Settings
-from dagster_project.transform.context import RunDay, write_run_days
+from dagster_project.transform.context import Exports, RunDay, run_dates, write_run_days
 from dagster_project.transform.dbt import DbtError, run_dbt
 from dagster_project.transform.engines.duckdb import DuckDBEngine, open_work_db
 
@@ -74,6 +74,31 @@ def test_a_night_looks_back_no_further_than_history_goes(
     assert published == RunDay(NEWEST, "published", NEWEST)
     # What is known of them is their own, whatever was asked of the night.
     assert others == [RunDay(day(before), "lookback") for before in looked_at]
+
+
+@pytest.mark.parametrize("known", [None, day(0), day(1)])
+def test_the_days_that_tiers_look_back_at_keep_what_was_known_of_them(
+    tmp_path: Path, known: date | None
+) -> None:
+    settings = settings_of(tmp_path, abc={"hysteresis_days": 3})
+    exports = Exports(first=day(90), newest=NEWEST)
+
+    dates = run_dates([day(1)], exports=exports, settings=settings, known=known)
+
+    assert [(one.as_of_date, one.knowledge_date) for one in dates] == [
+        (day(3), day(3)),
+        (day(2), day(2)),
+        (day(1), known or day(1)),
+    ]
+
+
+def test_a_day_looked_back_at_knows_no_more_than_was_asked_for(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, abc={"hysteresis_days": 3}, lookback_days=2)
+    exports = Exports(first=day(90), newest=NEWEST)
+
+    dates = run_dates([day(1)], exports=exports, settings=settings, known=day(1))
+
+    assert [one.knowledge_date for one in dates] == [day(1), day(1), day(1)]
 
 
 # Chunks -----------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from expectations.rules import RULE_INDEX, Rule, RuleIndexError
@@ -75,6 +75,11 @@ class CustomRule(BaseModel):
             return f"({self.fails_when})"
         return f"case when {self.applies_when} then ({self.fails_when}) end"
 
+
+# A verdict on a record: two bits.
+PASSED, FAILED, UNJUDGED = 0, 1, 2
+# So many verdicts are packed into a number of 64 bits.
+PACKED = 31
 
 Customs = Mapping[tuple[str, str], CustomRule]
 
@@ -140,7 +145,8 @@ def counts_and_violations(
 ) -> tuple[pa.Table, pa.Table]:
     """Count and list what rules that could be judged find, and name those that could not.
 
-    One scan per kind of record counts, one lists. Gives tables of the shapes of TABLES.
+    One scan per kind of record, in which each rule is evaluated once. Gives tables of the shapes of
+    TABLES.
     """
     by_entity: dict[str, list[CustomRule]] = defaultdict(list)
     for rule in judged:
@@ -148,9 +154,9 @@ def counts_and_violations(
     counts = [TABLES["custom_counts"].empty_table()]
     violations = [TABLES["custom_violations"].empty_table()]
     for rules in by_entity.values():
-        source = judged_records(rules)
-        counts += _counts(fetch, rules, source)
-        violations += _violations(fetch, rules, source)
+        rows = fetch(_verdicts(rules))
+        counts += _counts(rules, rows)
+        violations += _violations(rules, rows)
     failed = [
         {"rule_id": rule.rule_id, "entity": rule.entity, "crm_source": "all", "error": error}
         | dict.fromkeys(("evaluated", "failed", "not_applicable"), 0)
@@ -160,40 +166,105 @@ def counts_and_violations(
     return pa.concat_tables(counts), pa.concat_tables(violations)
 
 
-def _counts(
-    fetch: Callable[[str], pa.Table], rules: Sequence[CustomRule], source: str
-) -> Iterator[pa.Table]:
-    summed = ", ".join(
-        f"count({rule.column}) as {rule.column}_evaluated, "
-        f"count(*) filter (where {rule.column}) as {rule.column}_failed"
-        for rule in rules
+def _verdicts(rules: Sequence[CustomRule]) -> str:
+    """Write the query for the verdicts of rules of one kind of record, in one scan.
+
+    A row per failing record with what is shown of it, and one for all other records of a source and
+    owner that the same rules say nothing of. The verdicts of PACKED rules are one number, two bits
+    each (PASSED, FAILED, UNJUDGED): grouping by numbers costs less than counting per rule.
+    """
+    record_id, kind, owner = RECORDS[rules[0].entity]
+    flags = ", ".join(f"{rule.flag} as {rule.column}" for rule in rules)
+    packs = [rules[at : at + PACKED] for at in range(0, len(rules), PACKED)]
+    verdicts = {
+        f"verdicts_{number}": " + ".join(
+            f"case when not {rule.column} then cast({PASSED} as bigint) "
+            f"when {rule.column} then {FAILED * 4**place} else {UNJUDGED * 4**place} end"
+            for place, rule in enumerate(pack)
+        )
+        for number, pack in enumerate(packs)
+    }
+    # Evaluated for records that fail only, as it may not be possible for others.
+    values = {
+        name: f"case when {' or '.join(rule.column for rule in rules if rule.value == value)} "
+        f"then cast({value} as string) end"
+        for value, name in _value_columns(rules).items()
+    }
+    any_failed = sum(FAILED * 4**place for place in range(PACKED))
+    fails = " or ".join(f"({name} & {any_failed}) <> 0" for name in verdicts)
+    shown = ["record_id", "record_kind", *values]
+    grouped = ", ".join(["crm_source", "owner_key", *verdicts, *shown])
+    return (
+        f"select {grouped}, count(*) as records from ("
+        f"select crm_source, owner_key, {', '.join(verdicts)}, "
+        f"{', '.join(f'case when {fails} then {name} end as {name}' for name in shown)} from ("
+        f"select crm_source, {record_id} as record_id, {kind} as record_kind, "
+        f"{owner} as owner_key, "
+        f"{', '.join(f'{sql} as {name}' for name, sql in {**verdicts, **values}.items())} from ("
+        f"select known.*, {flags} from ({known_records(rules[0].entity)}) as known"
+        f") as flagged) as packed) as judged group by {grouped}"
     )
-    rows = fetch(
-        f"select crm_source, owner_key, count(*) as records, {summed} from {source} "
-        "group by crm_source, owner_key"
+
+
+def _value_columns(rules: Sequence[CustomRule]) -> dict[str, str]:
+    """Name a column for each thing that is shown of failing records, once."""
+    shown = dict.fromkeys(rule.value for rule in rules if rule.value)
+    return {value: f"value_{number}" for number, value in enumerate(shown)}
+
+
+def _verdict(rows: pa.Table, number: int) -> np.ndarray:
+    """Unpack the verdict of a rule, by its place among the rules, per row."""
+    packed = rows[f"verdicts_{number // PACKED}"].to_numpy()
+    verdict: np.ndarray = (packed >> 2 * (number % PACKED)) & 3
+    return verdict
+
+
+def _counts(rules: Sequence[CustomRule], rows: pa.Table) -> Iterator[pa.Table]:
+    sources = rows["crm_source"].combine_chunks().dictionary_encode(null_encoding="encode")
+    owners = rows["owner_key"].combine_chunks().dictionary_encode(null_encoding="encode")
+    width = max(len(owners.dictionary), 1)
+    groups, group_of = np.unique(
+        sources.indices.to_numpy().astype(np.int64) * width + owners.indices.to_numpy(),
+        return_inverse=True,
     )
-    for rule in rules:
-        evaluated = rows[f"{rule.column}_evaluated"]
+    named = pa.table(
+        {
+            "crm_source": sources.dictionary.take(pa.array(groups // width)),
+            "owner_key": owners.dictionary.take(pa.array(groups % width)),
+        }
+    )
+    records = rows["records"].to_numpy()
+
+    def count(chosen: np.ndarray) -> np.ndarray:
+        return np.bincount(group_of[chosen], records[chosen], len(groups)).astype(np.int64)
+
+    known = count(np.arange(rows.num_rows))
+    for number, rule in enumerate(rules):
+        verdict = _verdict(rows, number)
+        not_applicable = count(np.flatnonzero(verdict == UNJUDGED))
         yield _table(
             "custom_counts",
             rule,
-            rows,
-            evaluated=evaluated,
-            failed=rows[f"{rule.column}_failed"],
-            not_applicable=pc.subtract(rows["records"], evaluated),
+            named,
+            evaluated=pa.array(known - not_applicable),
+            failed=pa.array(count(np.flatnonzero(verdict == FAILED))),
+            not_applicable=pa.array(not_applicable),
         )
 
 
-def _violations(
-    fetch: Callable[[str], pa.Table], rules: Sequence[CustomRule], source: str
-) -> Iterator[pa.Table]:
-    rows = fetch(f"select * from {source} where {' or '.join(rule.column for rule in rules)}")
-    for rule in rules:
-        failing = rows.filter(pc.fill_null(rows[rule.column], fill_value=False))
-        yield _table("custom_violations", rule, failing, value=failing[f"{rule.column}_value"])
+def _violations(rules: Sequence[CustomRule], rows: pa.Table) -> Iterator[pa.Table]:
+    columns = _value_columns(rules)
+    records = rows["records"].to_numpy()
+    for number, rule in enumerate(rules):
+        places = np.flatnonzero(_verdict(rows, number) == FAILED)
+        failing = rows.take(pa.array(np.repeat(places, records[places])))
+        value = failing[columns[rule.value]] if rule.value else pa.nulls(failing.num_rows, TEXT)
+        yield _table("custom_violations", rule, failing, value=value)
 
 
-def _table(name: str, rule: CustomRule, rows: pa.Table, **columns: pa.ChunkedArray) -> pa.Table:
+def _table(
+    name: str, rule: CustomRule, rows: pa.Table, **columns: pa.Array | pa.ChunkedArray
+) -> pa.Table:
     fixed = {"rule_id": rule.rule_id, "entity": rule.entity, "error": None}
     values = []
     for field in TABLES[name]:

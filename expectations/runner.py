@@ -287,31 +287,57 @@ def _check_custom(
         return judged_records([customs[rule.rule_id, rule.entity] for rule in group])
 
     outcomes = _judge(session, table=table, source_of=source_of, rules=rules)
+    outcomes, totals = _read_values(session, rules, source_of=source_of, outcomes=outcomes)
     judged: list[Judged] = []
     for rule in rules:
-        outcome, total = outcomes[rule], 0
+        outcome = outcomes[rule]
         sample: dict[str, str] = {}
-        if outcome.error is None:
-            source = source_of([rule])
-            try:
-                # The value is read as well: it is part of the rule, and may crash by itself.
-                total, _ = session.fetch(
-                    f"select count(*), count({rule.column}_value) from {source}"
-                )[0]
-                if outcome.failed:
-                    sample = _sample(
-                        session,
-                        table=table,
-                        source=source,
-                        rule=rule,
-                        failing=rule.column,
-                        types=dict.fromkeys(table.keys, "VARCHAR"),
-                    )
-            except session.query_errors as error:
-                outcome = _Outcome(success=False, error=str(error))
-        result = to_result(rule, table=table, outcome=outcome, total=int(total), sample=sample)
+        if outcome.failed:
+            sample = _sample(
+                session,
+                table=table,
+                source=source_of([rule]),
+                rule=rule,
+                failing=rule.column,
+                types=dict.fromkeys(table.keys, "VARCHAR"),
+            )
+        total = totals.get(rule, 0)
+        result = to_result(rule, table=table, outcome=outcome, total=total, sample=sample)
         judged.append((rule, result, outcome.validation))
     return table, judged
+
+
+def _read_values(
+    session: Session,
+    rules: Sequence[Rule],
+    *,
+    source_of: Callable[[Sequence[Rule]], str],
+    outcomes: Mapping[Rule, _Outcome],
+) -> tuple[dict[Rule, _Outcome], dict[Rule, int]]:
+    """Read what is shown of failing records, in one query; give the outcomes and numbers of rows.
+
+    The value is part of the rule and may crash by itself: then each rule is read alone.
+    """
+    read = dict(outcomes)
+    totals: dict[Rule, int] = {}
+
+    def count(group: Sequence[Rule]) -> None:
+        values = ", ".join(f"count({rule.column}_value)" for rule in group)
+        rows = session.fetch(f"select count(*), {values} from {source_of(group)}")
+        totals.update(dict.fromkeys(group, int(rows[0][0])))
+
+    usable = [rule for rule in rules if outcomes[rule].error is None]
+    if not usable:
+        return read, totals
+    try:
+        count(usable)
+    except session.query_errors:
+        for rule in usable:
+            try:
+                count([rule])
+            except session.query_errors as error:
+                read[rule] = _Outcome(success=False, error=str(error))
+    return read, totals
 
 
 def _judge(

@@ -1,13 +1,13 @@
 """What the data rules cost: their share of a night, and ten times as many rules on one table.
 
-The share is taken on the home that the benchmark of the night leaves (KEFEN_BENCH_DIR): run that
-one first, as `make bench` does.
+Both are taken on the home that the benchmark of the night leaves (KEFEN_BENCH_DIR): run that one
+first, as `make bench` does.
 """
 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import duckdb
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.bench
 
 ROWS = 1_000_000
 FEW, MANY = 10, 100
+REPEATS = 3
 MAX_GROWTH = 3.0
 MAX_SHARE = 0.35
 MAX_MEMORY = 8 * 2**30
@@ -32,6 +33,19 @@ JUDGE = (
     "from expectations.rules import load_rules\n"
     "for stage in ('raw', 'records', 'marts'):\n"
     "    judge(load_settings(), stage=stage, rules=load_rules())\n"
+)
+# Where a rule applies, and what fails.
+LIKE_THE_SHIPPED_ONES = (
+    (None, "account_name is null"),
+    (None, "length(account_name) > {high}"),
+    ("employees is not null", "employees > 100000 + {high}"),
+    (None, "valid_to < valid_from"),
+    (None, "modified_at < created_date"),
+    ("customer_type = 'company'", "industry is null and length(account_name) < {low}"),
+    ("annual_revenue is not null", "annual_revenue < employees * {low}"),
+    ("phone is not null", "not regexp_matches(phone, '^[+]?[0-9 ()-]{{{low},20}}$')"),
+    ("country = 'China'", "province is null and city is not null"),
+    (None, "phone like '%{high}'"),
 )
 RULE_MODELS = (
     *("int_dq__*", "dq_results", "dq_violations", "dq_violation_changes", "dq_scorecard"),
@@ -65,16 +79,34 @@ def test_the_share_of_the_rules_in_a_night(capfd: pytest.CaptureFixture[str]) ->
 def test_ten_times_the_rules_cost_less_than_three_times(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with _accounts() as connection:
-        few, many = (_seconds(connection, count) for count in (FEW, MANY))
+    """The table as a night has it: opened, read as of the date, evaluated, counted and listed."""
+    database = FOLDER / "big" / "work" / "kefen_work.duckdb"
+    if not database.exists():
+        pytest.fail(f"there is no {database}: run test_night_benchmark first")
+
+    def fetch(sql: str) -> pa.Table:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            return connection.execute(sql).to_arrow_table()
+
+    few, many = (_seconds(fetch, _like_the_shipped_ones(count)) for count in (FEW, MANY))
+    with _narrow_accounts() as connection:
+        narrow = [
+            _seconds(lambda sql: connection.execute(sql).to_arrow_table(), _with_like(count))
+            for count in (FEW, MANY)
+        ]
     with capfd.disabled():
-        _say(f"\n{FEW} rules on {ROWS:,} rows {few:.2f} s, {MANY} rules {many:.2f} s")
+        _say(f"\n{FEW} rules on the accounts of a night {few:.2f} s, {MANY} rules {many:.2f} s")
         _say(f"ratio {many / few:.2f}")
+        _say(
+            f"{FEW} rules on {ROWS:,} rows of three columns in memory, each with a LIKE "
+            f"{narrow[0]:.2f} s, {MANY} rules {narrow[1]:.2f} s, ratio {narrow[1] / narrow[0]:.2f}"
+        )
     assert many <= MAX_GROWTH * few
 
 
 @contextmanager
-def _accounts() -> Iterator[duckdb.DuckDBPyConnection]:
+def _narrow_accounts() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Make a table whose reading costs next to nothing: what is left is the rules."""
     with duckdb.connect(config={"threads": os.cpu_count() or 1}) as connection:
         connection.execute("create schema intermediate; create schema raw")
         connection.execute(
@@ -92,8 +124,23 @@ def _accounts() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _seconds(connection: duckdb.DuckDBPyConnection, count: int) -> float:
-    rules = [
+def _like_the_shipped_ones(count: int) -> list[CustomRule]:
+    """Make rules on accounts: missing values, lengths, ranges, two columns, one pattern in ten."""
+    return [
+        CustomRule(
+            rule_id=f"ENT-{n:03d}",
+            entity="accounts",
+            applies_when=applies,
+            fails_when=fails.format(low=2 + n // 10, high=40 + n),
+            value="account_name",
+        )
+        for n in range(1, count + 1)
+        for applies, fails in [LIKE_THE_SHIPPED_ONES[n % len(LIKE_THE_SHIPPED_ONES)]]
+    ]
+
+
+def _with_like(count: int) -> list[CustomRule]:
+    return [
         CustomRule(
             rule_id=f"ENT-{n:03d}",
             entity="accounts",
@@ -104,11 +151,14 @@ def _seconds(connection: duckdb.DuckDBPyConnection, count: int) -> float:
         for n in range(1, count + 1)
     ]
 
-    def fetch(sql: str) -> pa.Table:
-        return connection.execute(sql).to_arrow_table()
 
-    started = time.monotonic()
-    counts, violations = counts_and_violations(fetch, judged=rules, errors=[])
-    assert counts.num_rows == 50 * count
-    assert violations.num_rows > 0
-    return time.monotonic() - started
+def _seconds(fetch: Callable[[str], pa.Table], rules: list[CustomRule]) -> float:
+    """Give the shortest of REPEATS times: what else the machine does is not the rules' cost."""
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.monotonic()
+        counts, violations = counts_and_violations(fetch, judged=rules, errors=[])
+        seconds.append(time.monotonic() - started)
+        assert counts.num_rows >= len(rules)
+        assert violations.num_rows > 0
+    return min(seconds)

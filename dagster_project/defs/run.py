@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from dagster import DagsterInstance, ExecuteInProcessResult
 
-from dagster_project.definitions import defs
+from dagster_project.defs.code_location import build_defs
 from dagster_project.defs.event_log import open_instance
 from dagster_project.defs.outcome import notice_of, outcome_of
 from dagster_project.defs.resources import Night
@@ -45,10 +45,10 @@ def run_job(
         # 0: somebody looks at a command; it says at once that another run holds the lock.
         wait_seconds=wait_seconds,
     )
+    definitions = build_defs({"night": night}, settings=settings)
     with nullcontext(instance) if instance else open_instance() as used:
-        result = defs.resolve_job_def(job_name).execute_in_process(
+        result = definitions.resolve_job_def(job_name).execute_in_process(
             instance=used,
-            resources={"night": night},
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )

@@ -195,14 +195,14 @@ def test_bad_drops_stop_the_night_until_corrected(
 
     assert code == 1
     assert "Traceback" not in said
-    rules = {line[2:9]: line for line in said.splitlines() if line.startswith("- str_")}
-    assert set(rules) == {"str_001", "str_002", "str_004"}
-    assert "zoho/accounts" in rules["str_004"]
+    rules = {line[2:9]: line for line in said.splitlines() if line.startswith("- STR-")}
+    assert set(rules) == {"STR-001", "STR-002", "STR-004"}
+    assert "zoho/accounts" in rules["STR-004"]
     assert "accept_deletions" in said
-    assert "exchange_rates.csv" in rules["str_001"]
-    assert "rate_date" in rules["str_001"]
-    assert "rate_day" in rules["str_001"]
-    assert workbook.name in rules["str_002"]
+    assert "exchange_rates.csv" in rules["STR-001"]
+    assert "rate_date" in rules["STR-001"]
+    assert "rate_day" in rules["STR-001"]
+    assert workbook.name in rules["STR-002"]
     assert all("What to do: " in line for line in rules.values())
     assert published(settings.home).read_bytes() == before
 
@@ -215,10 +215,10 @@ def test_bad_drops_stop_the_night_until_corrected(
 
     assert code == 1
     assert "Traceback" not in said
-    rules = {line[2:16]: line for line in said.splitlines() if line.startswith("- str_")}
-    assert set(rules) == {"str_007__deals"}
+    rules = {line[2:15]: line for line in said.splitlines() if line.startswith("- STR-")}
+    assert set(rules) == {"STR-007 deals"}
     assert "Gewonnen" in said
-    assert "What to do: " in rules["str_007__deals"]
+    assert "What to do: " in rules["STR-007 deals"]
     assert published(settings.home).read_bytes() == before
 
     # The stage corrected: the night succeeds with one row in quarantine.

@@ -12,7 +12,7 @@ from dagster import (  # noqa: TID251
     in_process_executor,
 )
 
-from dagster_project.definitions import build_defs
+from dagster_project.defs.code_location import build_defs
 from dagster_project.defs.history.assets import BY_DATE, CHUNKS
 from dagster_project.defs.quality.checks import asset_of, check_name, to_check_result
 from dagster_project.instance import instance_settings

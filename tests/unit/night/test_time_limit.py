@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, Definitions, job, op  # noqa: TID251
 
-from dagster_project.definitions import build_defs
+from dagster_project.defs.code_location import build_defs
 from dagster_project.defs.outcome import outcome_of
 from dagster_project.defs.resources import Night
 from dagster_project.report.run_log import run_records

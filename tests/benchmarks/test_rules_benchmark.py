@@ -26,7 +26,7 @@ FEW, MANY = 10, 100
 REPEATS = 3
 MAX_GROWTH = 3.0
 MAX_SHARE = 0.35
-MAX_MEMORY = 8 * 2**30
+MAX_MEMORY = 8_000_000_000
 JUDGE = (
     "from dagster_project.night import judge\n"
     "from dagster_project.settings import load_settings\n"

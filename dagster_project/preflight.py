@@ -7,6 +7,7 @@ The estimates are deliberately plain sums of file sizes; DECISIONS.md says why.
 import logging
 import os
 import shutil
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -93,15 +94,29 @@ def needs(settings: Settings) -> list[Need]:
 
 
 def new_drop_bytes(settings: Settings) -> int:
-    """Add up the files of drops that are not landed as they lie there."""
+    """Add up the files of drops that are not landed as they lie there, archives unpacked."""
     manifest = Manifest(settings.raw_dir)
     return sum(
-        file.size
+        unpacked_size(file.path, file.size)
         for name, source in settings.sources.items()
         for drop in find_drops(name, source, settings.source_dir(name)).drops
         if not is_landed(drop, manifest.drop(name, drop.export_date))
         for file in drop.files
     )
+
+
+def unpacked_size(path: Path, size: int) -> int:
+    """Give the size of what an archive or workbook holds; of any other file its own.
+
+    One that is cut off has its own size too: it is refused when it is read.
+    """
+    if path.suffix.lower() not in {".zip", ".xlsx"}:
+        return size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return max(size, sum(member.file_size for member in archive.infolist()))
+    except zipfile.BadZipFile:
+        return size
 
 
 def spill_dir(settings: Settings) -> Path:

@@ -5,6 +5,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import zipfile
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -276,3 +277,13 @@ def test_sizes_of_what_is_not_there_yet_are_zero(tmp_path: Path) -> None:
     assert [need.size for need in preflight.needs(settings)] == [0, 0, 0]
     shutil.rmtree(settings.home)
     check(settings, environment={})
+
+
+def test_an_archive_needs_room_for_what_it_holds(tmp_path: Path) -> None:
+    archive = tmp_path / "Data_001.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("Accounts_001.csv", "a" * 100_000)
+    assert preflight.unpacked_size(archive, archive.stat().st_size) == 100_000
+    archive.write_bytes(archive.read_bytes()[:50])
+    assert preflight.unpacked_size(archive, 50) == 50
+    assert preflight.unpacked_size(tmp_path / "orders.csv", 7) == 7

@@ -225,7 +225,7 @@ class Limits(_Strict):
     max_runtime_minutes: null = no limit.
     """
 
-    disk_factor: float = Field(default=2, ge=0)
+    disk_factor: float = Field(default=1, ge=0)
     min_free_disk: Size = "1GiB"
     min_free_memory: Size = "512MiB"
     max_runtime_minutes: float | None = Field(default=360, gt=0)

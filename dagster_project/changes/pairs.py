@@ -12,7 +12,7 @@ from dagster_project.changes.kept import KEPT, NIGHT, dates_kept
 from dagster_project.ingest.sql import literal
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf
-from dagster_project.transform.dbt import memory_limit
+from dagster_project.transform.dbt import duckdb_limits
 from dagster_project.transform.engines import Engine
 
 HISTORY = f"{NIGHT}.main.customer_classification_history"
@@ -53,11 +53,7 @@ def both_databases(settings: Settings, engine: Engine) -> Iterator[duckdb.DuckDB
     """Open an empty database with the night's tables and what is kept attached."""
     with duckdb.connect(
         ":memory:",
-        config={
-            "memory_limit": memory_limit(settings),
-            "temp_directory": str(settings.work_dir / "duckdb_tmp"),
-            "preserve_insertion_order": False,
-        },
+        config=duckdb_limits(settings),
     ) as connection:
         engine.attach_tables(connection, NIGHT)
         connection.execute(f"attach {literal(kept_file(settings))} as {KEPT}")

@@ -27,7 +27,7 @@ from pyarrow import csv
 from dagster_project.publish.publication import Beside, PublicationError
 from dagster_project.report.data_dictionary import published_models
 from dagster_project.settings import Postgres, Settings
-from dagster_project.transform.dbt import memory_limit
+from dagster_project.transform.dbt import duckdb_limits
 
 LOGGER = logging.getLogger(__name__)
 
@@ -243,11 +243,7 @@ def _load(
     counts = {}
     with duckdb.connect(
         ":memory:",
-        config={
-            "memory_limit": memory_limit(settings),
-            "temp_directory": str(settings.work_dir / "duckdb_tmp"),
-            "preserve_insertion_order": False,
-        },
+        config=duckdb_limits(settings),
     ) as source:
         quoted = str(database).replace("'", "''")
         source.execute(f"attach '{quoted}' as fresh (read_only)")

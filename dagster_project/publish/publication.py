@@ -32,7 +32,7 @@ from dagster_project.publish.history import (
 )
 from dagster_project.publish.views import create_views
 from dagster_project.settings import Settings
-from dagster_project.transform.dbt import memory_limit
+from dagster_project.transform.dbt import duckdb_limits
 from dagster_project.transform.history import (
     CURRENT_LINK,
     HISTORY,
@@ -117,11 +117,7 @@ def publish(
 
     with duckdb.connect(
         ":memory:",
-        config={
-            "memory_limit": memory_limit(settings),
-            "temp_directory": str(settings.work_dir / "duckdb_tmp"),
-            "preserve_insertion_order": False,
-        },
+        config=duckdb_limits(settings),
     ) as connection:
         connection.execute(f"attach {literal(settings.work_db)} as work (read_only)")
         tables = _tables(connection)

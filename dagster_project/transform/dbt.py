@@ -73,6 +73,15 @@ def memory_limit(settings: Settings) -> str:
     return f"{int(total * 0.6 / 2**20)}MiB"
 
 
+def duckdb_limits(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
+    """Give what every DuckDB connection is opened with: its memory, and where it spills."""
+    return {
+        "memory_limit": memory_limit(settings),
+        "temp_directory": str(settings.work_dir / "duckdb_tmp"),
+        "preserve_insertion_order": False,
+    }
+
+
 def spark_conf_dir(settings: Settings) -> Path:
     """Give the folder of the Spark properties, the same for every process of a run."""
     return settings.work_dir / "spark" / "conf"

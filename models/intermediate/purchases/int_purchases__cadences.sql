@@ -1,12 +1,10 @@
 -- Grain: one row per as_of_date × customer with enough purchase days by then (three): the median gap
 -- between them, in days.
-with customer_days as (
-    select * from {{ ref('int_purchases__customer_days') }}
-    where orders > 0
-),
-
-run_context as (
-    select * from {{ source('raw', 'run_context') }}
+with periods as (
+    select
+        as_of_date,
+        knowledge_date
+    from {{ source('raw', 'run_context') }}
 ),
 
 metrics as (
@@ -26,35 +24,53 @@ repeat_buyers as (
     where metrics.purchase_days >= thresholds.cadence_min_purchase_days
 ),
 
+days as (
+    select
+        customer_key,
+        event_date,
+        known_from,
+        known_to
+    from {{ ref('int_purchases__customer_days') }}
+    where
+        orders > 0
+        and customer_key in (select repeat_buyers.customer_key from repeat_buyers)
+),
+
+{{ days_at_turns(['customer_key']) }},
+
 gaps as (
     select
-        run_context.as_of_date,
-        customer_days.customer_key,
+        as_of_date,
+        customer_key,
         {{ days_between(
-            'lag(customer_days.event_date) over ('
-            ~ 'partition by run_context.as_of_date, customer_days.customer_key '
-            ~ 'order by customer_days.event_date nulls last)',
-            'customer_days.event_date'
+            'lag(event_date) over ('
+            ~ 'partition by as_of_date, customer_key order by event_date nulls last)',
+            'event_date'
         ) }} as gap_days
-    from customer_days
-    inner join run_context
-        on
-            customer_days.event_date <= run_context.as_of_date
-            and customer_days.known_from <= run_context.knowledge_date
-            and (
-                customer_days.known_to is null
-                or customer_days.known_to > run_context.knowledge_date
-            )
-    inner join repeat_buyers
-        on
-            run_context.as_of_date = repeat_buyers.as_of_date
-            and customer_days.customer_key = repeat_buyers.customer_key
+    from days_at_turns
+),
+
+cadences as (
+    select
+        as_of_date,
+        customer_key,
+        {{ median_of('gap_days') }} as cadence_days
+    from gaps
+    where gap_days is not null
+    group by as_of_date, customer_key
+),
+
+dated as (
+    select
+        periods.as_of_date,
+        cadences.customer_key,
+        cadences.cadence_days
+    from {{ on_every_date('cadences', ['customer_key']) }}
 )
 
-select
-    as_of_date,
-    customer_key,
-    {{ median_of('gap_days') }} as cadence_days
-from gaps
-where gap_days is not null
-group by as_of_date, customer_key
+select dated.*
+from dated
+inner join repeat_buyers
+    on
+        dated.as_of_date = repeat_buyers.as_of_date
+        and dated.customer_key = repeat_buyers.customer_key

@@ -1,5 +1,6 @@
 -- Grain: one row per as_of_date × customer with a counted purchase or refund by then.
-with customer_days as (
+{%- set starts = ['window_start', 'recent_start', 'prior_start'] %}
+with days as (
     select * from {{ ref('int_purchases__customer_days') }}
     where customer_key <> 'unknown'
 ),
@@ -24,79 +25,98 @@ periods as (
     inner join thresholds on run_context.as_of_date = thresholds.as_of_date
 ),
 
-known_days as (
+{{ days_at_turns(['customer_key'], starts) }},
+
+seen as (
     select
-        periods.as_of_date,
-        customer_days.customer_key,
-        customer_days.event_date,
-        customer_days.orders,
-        customer_days.net_base,
-        customer_days.net_base - customer_days.refund_base as amount_base,
-        customer_days.units,
-        customer_days.cost_base,
+        as_of_date,
+        customer_key,
+        event_date,
+        orders,
+        net_base,
+        net_base - refund_base as amount_base,
+        units,
+        cost_base,
         -- The share of the day's money whose cost is known, by its lines.
         case
-            when
-                customer_days.costed_lines_base = customer_days.lines_base
-                and customer_days.lines_base <> 0
-                then customer_days.net_base
-            when customer_days.costed_lines_base <> 0
+            when costed_lines_base = lines_base and lines_base <> 0 then net_base
+            when costed_lines_base <> 0
                 then cast(
-                    cast(customer_days.net_base as double)
-                    * cast(customer_days.costed_lines_base as double)
-                    / cast(nullif(customer_days.lines_base, 0) as double) as decimal(18, 2)
+                    cast(net_base as double) * cast(costed_lines_base as double)
+                    / cast(nullif(lines_base, 0) as double) as decimal(18, 2)
                 )
             else cast(0 as decimal(18, 2))
         end as costed_net_base,
-        customer_days.online_base,
-        customer_days.offline_base,
-        customer_days.event_date >= periods.window_start as in_window,
-        customer_days.event_date >= periods.recent_start as in_recent,
-        customer_days.event_date >= periods.prior_start
-        and customer_days.event_date < periods.recent_start as in_prior
-    from customer_days
-    inner join periods
-        on
-            customer_days.event_date <= periods.as_of_date
-            and customer_days.known_from <= periods.knowledge_date
-            and (
-                customer_days.known_to is null
-                or customer_days.known_to > periods.knowledge_date
-            )
+        online_base,
+        offline_base,
+        event_date >= window_start as in_window,
+        event_date >= recent_start as in_recent,
+        event_date >= prior_start and event_date < recent_start as in_prior
+    from days_at_turns
+),
+
+counted as (
+    select
+        seen.as_of_date,
+        seen.customer_key,
+        min(case when seen.orders > 0 then seen.event_date end) as first_purchase_date,
+        max(case when seen.orders > 0 then seen.event_date end) as last_purchase_date,
+        count(*) filter (where seen.orders > 0) as purchase_days,
+        coalesce(sum(seen.orders), 0) as orders,
+        coalesce(sum(seen.amount_base), 0) as lifetime_base,
+        count(*) filter (where seen.orders > 0 and seen.in_window) as window_purchase_days,
+        coalesce(sum(seen.orders) filter (where seen.in_window), 0) as window_orders,
+        coalesce(sum(seen.amount_base) filter (where seen.in_window), 0) as monetary_base,
+        count(*) filter (where seen.orders > 0 and seen.in_recent) as recent_purchase_days,
+        coalesce(sum(seen.amount_base) filter (where seen.in_recent), 0) as recent_base,
+        count(*) filter (where seen.orders > 0 and seen.in_prior) as prior_purchase_days,
+        coalesce(sum(seen.amount_base) filter (where seen.in_prior), 0) as prior_base,
+        coalesce(sum(seen.net_base), 0) as net_base,
+        coalesce(sum(seen.costed_net_base), 0) as costed_net_base,
+        coalesce(sum(seen.costed_net_base - seen.cost_base), 0)
+            as profit_contribution_base,
+        coalesce(
+            sum(seen.costed_net_base - seen.cost_base) filter (where seen.in_window),
+            0
+        ) as window_profit_base,
+        coalesce(sum(seen.net_base) filter (where seen.in_window), 0) as window_net_base,
+        coalesce(sum(seen.units) filter (where seen.in_window), 0) as window_units,
+        coalesce(sum(seen.online_base) filter (where seen.in_window), 0)
+            as window_online_base,
+        coalesce(sum(seen.offline_base) filter (where seen.in_window), 0)
+            as window_offline_base,
+        max(case when seen.online_base > 0 then seen.event_date end) as last_online_date,
+        max(case when seen.offline_base > 0 then seen.event_date end) as last_offline_date,
+        min(case when seen.orders > 0 and seen.in_window then seen.event_date end)
+            as window_first_purchase_date
+    from seen
+    group by seen.as_of_date, seen.customer_key
 )
 
 select
-    known_days.as_of_date,
-    known_days.customer_key,
-    min(case when known_days.orders > 0 then known_days.event_date end) as first_purchase_date,
-    max(case when known_days.orders > 0 then known_days.event_date end) as last_purchase_date,
-    count(*) filter (where known_days.orders > 0) as purchase_days,
-    coalesce(sum(known_days.orders), 0) as orders,
-    coalesce(sum(known_days.amount_base), 0) as lifetime_base,
-    count(*) filter (where known_days.orders > 0 and known_days.in_window) as window_purchase_days,
-    coalesce(sum(known_days.orders) filter (where known_days.in_window), 0) as window_orders,
-    coalesce(sum(known_days.amount_base) filter (where known_days.in_window), 0) as monetary_base,
-    count(*) filter (where known_days.orders > 0 and known_days.in_recent) as recent_purchase_days,
-    coalesce(sum(known_days.amount_base) filter (where known_days.in_recent), 0) as recent_base,
-    count(*) filter (where known_days.orders > 0 and known_days.in_prior) as prior_purchase_days,
-    coalesce(sum(known_days.amount_base) filter (where known_days.in_prior), 0) as prior_base,
-    coalesce(sum(known_days.net_base), 0) as net_base,
-    coalesce(sum(known_days.costed_net_base), 0) as costed_net_base,
-    coalesce(sum(known_days.costed_net_base - known_days.cost_base), 0)
-        as profit_contribution_base,
-    coalesce(
-        sum(known_days.costed_net_base - known_days.cost_base) filter (where known_days.in_window),
-        0
-    ) as window_profit_base,
-    coalesce(sum(known_days.net_base) filter (where known_days.in_window), 0) as window_net_base,
-    coalesce(sum(known_days.units) filter (where known_days.in_window), 0) as window_units,
-    coalesce(sum(known_days.online_base) filter (where known_days.in_window), 0)
-        as window_online_base,
-    coalesce(sum(known_days.offline_base) filter (where known_days.in_window), 0)
-        as window_offline_base,
-    max(case when known_days.online_base > 0 then known_days.event_date end) as last_online_date,
-    max(case when known_days.offline_base > 0 then known_days.event_date end) as last_offline_date,
-    min(case when known_days.orders > 0 and known_days.in_window then known_days.event_date end)
-        as window_first_purchase_date
-from known_days
-group by known_days.as_of_date, known_days.customer_key
+    periods.as_of_date,
+    counted.customer_key,
+    counted.first_purchase_date,
+    counted.last_purchase_date,
+    counted.purchase_days,
+    counted.orders,
+    counted.lifetime_base,
+    counted.window_purchase_days,
+    counted.window_orders,
+    counted.monetary_base,
+    counted.recent_purchase_days,
+    counted.recent_base,
+    counted.prior_purchase_days,
+    counted.prior_base,
+    counted.net_base,
+    counted.costed_net_base,
+    counted.profit_contribution_base,
+    counted.window_profit_base,
+    counted.window_net_base,
+    counted.window_units,
+    counted.window_online_base,
+    counted.window_offline_base,
+    counted.last_online_date,
+    counted.last_offline_date,
+    counted.window_first_purchase_date
+from {{ on_every_date('counted', ['customer_key']) }}

@@ -20,25 +20,40 @@
             later._source,
             later._kind,
             later._record_id,
-            later._export_date,
-            first_exports.first_export_date
+            later._export_date
         from {{ relation }} as later
-        inner join first_exports
-            on later._source = first_exports._source and later._kind = first_exports._kind
         where
-            later._export_date > first_exports.first_export_date
-            and later._quarantine_reason is null
+            later._quarantine_reason is null
+            and not exists (
+                select 1 as found
+                from first_exports
+                where
+                    later._source = first_exports._source
+                    and later._kind = first_exports._kind
+                    and later._export_date = first_exports.first_export_date
+            )
     ),
 
     version_ends as (
         select
-            _source,
-            _kind,
-            _record_id,
-            first_export_date as valid_from,
-            min(_export_date) as valid_to
-        from later_rows
-        group by _source, _kind, _record_id, first_export_date
+            next_rows._source,
+            next_rows._kind,
+            next_rows._record_id,
+            first_exports.first_export_date as valid_from,
+            next_rows.valid_to
+        from (
+            select
+                _source,
+                _kind,
+                _record_id,
+                min(_export_date) as valid_to
+            from later_rows
+            group by _source, _kind, _record_id
+        ) as next_rows
+        inner join first_exports
+            on
+                next_rows._source = first_exports._source
+                and next_rows._kind = first_exports._kind
         union all
         select
             _source,

@@ -2,20 +2,23 @@
     Why a customer has a class, and the smallest change of one numeric input that would give it
     another. Everything is asked of the macro that decides the class itself (classes.sql).
 
+    Equally small changes: the first of the inputs, whatever a double makes of them.
+
     inputs: mappings of name; type (int, money, double, text, flag); and for numeric ones `at`, the
-    values (SQL) that the rule compares it with, and `min` and `max`, which it cannot leave. For every such
-    value the grid points at, just below and just above it are tried.
+    values (SQL) that the rule compares it with, and `min` and `max`, which it cannot leave. Between two
+    such values the class is the same, so that of each the two grid points are tried that are reached
+    first: on its far side, and at it (or, for who stands at it, on the other side).
 -#}
 
 {% macro explanation_ctes(dimension, class_of, inputs, thresholds_used=[]) -%}
     {%- set tries = [] -%}
     {%- for input in inputs -%}
         {%- for at in input.get('at', []) -%}
-            {%- for side in ['below', 'at', 'above'] -%}
+            {%- for reach in ['near', 'far'] -%}
                 {%- do tries.append({
                     'input': input,
                     'column': 'try_' ~ (tries | length + 1),
-                    'value': grid_point(at, input.type, side),
+                    'value': grid_point_to_try('facts.' ~ input.name, at, input.type, reach),
                 }) -%}
             {%- endfor -%}
         {%- endfor -%}
@@ -61,10 +64,9 @@
                         and judged.class_{{ try.column }} <> 'not_applicable'
                         and judged.{{ try.column }} >= {{ try.input.get('min', '-1e15') }}
                         and judged.{{ try.column }} <= {{ try.input.get('max', '1e15') }}
-                        then {{ rounded(
-                            'cast(judged.' ~ try.column ~ ' as double)'
-                            ~ ' - cast(judged.' ~ try.input.name ~ ' as double)'
-                        ) }}
+                        then
+                            cast(judged.{{ try.column }} as double)
+                            - cast(judged.{{ try.input.name }} as double)
                 end as change_{{ try.column }},
             {%- endfor %}
             judged.customer_key as measured_key
@@ -91,38 +93,56 @@
             class_now as value,
             inputs_json as inputs,
             thresholds_json as threshold,
+            {%- set distance -%}
+                case
+                    {%- for try in tries %}
+                        when abs(change_{{ try.column }}) <= smallest + 0.0000005 then change_{{ try.column }}
+                    {%- endfor %}
+                end
+            {%- endset %}
+            {{ rounded(distance) }} as distance_to_next,
             case
                 {%- for try in tries %}
-                    when abs(change_{{ try.column }}) = smallest then change_{{ try.column }}
-                {%- endfor %}
-            end as distance_to_next,
-            case
-                {%- for try in tries %}
-                    when abs(change_{{ try.column }}) = smallest then '{{ try.input.name }}'
+                    when abs(change_{{ try.column }}) <= smallest + 0.0000005 then '{{ try.input.name }}'
                 {%- endfor %}
             end as next_input,
             case
                 {%- for try in tries %}
-                    when abs(change_{{ try.column }}) = smallest then class_{{ try.column }}
+                    when abs(change_{{ try.column }}) <= smallest + 0.0000005 then class_{{ try.column }}
                 {%- endfor %}
             end as next_value
         from {{ dimension }}_nearest
     )
 {%- endmacro %}
 
+{#- The grid point to try at a value, for an input that is something now. -#}
+{% macro grid_point_to_try(now, at, type, reach) -%}
+    {%- set scale = ' * 100' if type == 'money' else '' -%}
+    {%- set value = rounded('cast(' ~ at ~ ' as double)' ~ scale) -%}
+    {%- set is_now = rounded('cast(' ~ now ~ ' as double)' ~ scale) -%}
+    {%- if reach == 'near' -%}
+        case
+            when {{ is_now }} = {{ value }} then {{ grid_point(value, type, 'below') }}
+            else {{ grid_point(value, type, 'at') }}
+        end
+    {%- else -%}
+        case
+            when {{ is_now }} <= {{ value }} then {{ grid_point(value, type, 'above') }}
+            else {{ grid_point(value, type, 'below') }}
+        end
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The grid point at a value, one step below or one above: whole numbers, cents, or millionths. -#}
-{% macro grid_point(at, type, side) -%}
+{% macro grid_point(value, type, side) -%}
     {%- if type == 'double' -%}
         {%- set step = {'below': '- 0.000001', 'at': '', 'above': '+ 0.000001'}[side] -%}
-        {{ rounded(rounded(at) ~ ' ' ~ step) }}
+        {{ rounded(value ~ ' ' ~ step) if step else value }}
     {%- else -%}
-        {%- set exact = rounded(
-            'cast(' ~ at ~ ' as double)' ~ (' * 100' if type == 'money' else '')
-        ) -%}
         {%- set point = {
-            'below': 'ceil(' ~ exact ~ ') - 1',
-            'at': 'floor(' ~ exact ~ ')',
-            'above': 'floor(' ~ exact ~ ') + 1',
+            'below': 'ceil(' ~ value ~ ') - 1',
+            'at': 'floor(' ~ value ~ ')',
+            'above': 'floor(' ~ value ~ ') + 1',
         }[side] -%}
         {%- if type == 'money' -%}
             cast({{ rounded('(' ~ point ~ ') * 0.01') }} as decimal(18, 2))

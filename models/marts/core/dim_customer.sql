@@ -12,15 +12,58 @@ profiles as (
     select * from {{ ref('int_profiles__customers') }}
 ),
 
+source_map as (
+    select * from {{ ref('int_customers__source_map') }}
+),
+
 run_context as (
     select * from {{ source('raw', 'run_context') }}
     where is_newest
+),
+
+-- What a customer is called and reached by decides no class: it is read here, of one date.
+records as (
+    select
+        account_key as record_key,
+        name_key as name_normalised,
+        phone,
+        phone_e164,
+        email,
+        email_normalised,
+        credit_code,
+        credit_code_normalised,
+        valid_from,
+        valid_to
+    from {{ ref('int_crm__accounts') }}
+    union all
+    select
+        contact_key as record_key,
+        name_key as name_normalised,
+        phone,
+        phone_e164,
+        email,
+        email_normalised,
+        cast(null as string) as credit_code,
+        cast(null as string) as credit_code_normalised,
+        valid_from,
+        valid_to
+    from {{ ref('int_crm__contacts') }}
+    where party_key = contact_key
+),
+
+known_records as (
+    select
+        source_map.customer_key,
+        records.*
+    from records
+    inner join run_context on {{ is_known('records', 'run_context.attribute_date') }}
+    inner join source_map on records.record_key = source_map.record_key
 )
 
 select
     customers.customer_key,
     customers.customer_name,
-    customers.name_normalised,
+    known_records.name_normalised,
     customers.customer_type,
     coalesce(metrics.purchase_days, 0) > 0 as is_existing,
     customers.is_inferred,
@@ -39,12 +82,12 @@ select
     customers.province as province_crm,
     customers.city as city_crm,
     customers.industry as industry_crm,
-    customers.phone,
-    customers.phone_e164,
-    customers.email,
-    customers.email_normalised,
-    customers.credit_code,
-    customers.credit_code_normalised,
+    known_records.phone,
+    known_records.phone_e164,
+    known_records.email,
+    known_records.email_normalised,
+    known_records.credit_code,
+    known_records.credit_code_normalised,
     customers.source_channel,
     customers.source_channel_group,
     customers.crm_status,
@@ -61,6 +104,7 @@ left join metrics
     on
         customers.as_of_date = metrics.as_of_date
         and customers.customer_key = metrics.customer_key
+left join known_records on customers.customer_key = known_records.customer_key
 union all
 select
     'unknown' as customer_key,

@@ -102,6 +102,12 @@ FACTS = (
     }),
 )  # fmt: skip
 SOURCE_MAP = "int_customers__source_map"
+# Models that count what is seen on a date, and whose counts they are.
+_COUNTED = {
+    "int_purchases__customer_metrics": "customer_key",
+    "int_purchases__cadences": "customer_key",
+    "int_behaviour__party_kinds": "party_type, party_key, interaction_kind",
+}
 
 # Parts of models that the whole population decides; in their place the lines of cut_date.
 _HELD_PARTS = {
@@ -171,6 +177,20 @@ _HELD_PARTS = {
             inner join {KEPT}.kept.{part} as kept on clocks.cut_date = kept.as_of_date
         """
         for part in ("tier_cadences", "overall_cadences")
+    },
+    # All facts of a twin are seen on its clock's day, and on no other.
+    **{
+        model: {
+            "turn_dates": f"""
+                select distinct {keys}, known_from as as_of_date from days
+                where known_from > (select min(as_of_date) from periods)
+            """,
+            "turns": f"""
+                select distinct {keys}, known_from as as_of_date, known_from + 1 as next_turn
+                from days
+            """,
+        }
+        for model, keys in _COUNTED.items()
     },
 }
 # Models that are nothing but such lines.

@@ -88,8 +88,7 @@ def compute_history(
             "a run that was stopped did them from the same exports, rules and settings"
         )
     left = [day for day in wanted if day not in done]
-    size = _dates_at_once(engine, settings)
-    chunks = [left[first : first + size] for first in range(0, len(left), size)]
+    chunks = _evenly(left, at_most=_dates_at_once(engine, settings))
     started = clock()
     for number, chunk in enumerate(chunks, start=1):
         began = clock()
@@ -120,6 +119,13 @@ def _dates_at_once(engine: Engine, settings: Settings) -> int:
     )
     customers = max(1, int(counted["customers"][0].as_py()))
     return max(1, settings.backfill.max_rows // customers - (settings.abc.hysteresis_days - 1))
+
+
+def _evenly(days: Sequence[date], *, at_most: int) -> list[Sequence[date]]:
+    """Cut the dates into as few chunks as can be, of about the same size."""
+    count = -(-len(days) // at_most)
+    size = -(-len(days) // max(1, count))
+    return [days[first : first + size] for first in range(0, len(days), max(1, size))]
 
 
 def _models(*, is_first: bool) -> tuple[str, ...]:

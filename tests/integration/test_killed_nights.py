@@ -135,7 +135,11 @@ def names(folder: Path, pattern: str) -> list[str]:
 def building_classes(settings: Settings, process: subprocess.Popen[str]) -> list[str]:
     """Name the dbt child once it has begun to write the tables that get published."""
     log = settings.work_dir / "kefen_work.duckdb.wal"
-    if not log.exists() or not log.stat().st_size:
+    try:
+        is_written = log.stat().st_size > 0
+    except FileNotFoundError:
+        is_written = False  # or written no more: a checkpoint takes it away
+    if not is_written:
         return []
     time.sleep(0.05)
     commands = [child.cmdline() for child in psutil.Process(process.pid).children()]

@@ -8,6 +8,7 @@ done is noted, so that a run that was killed goes on where it was.
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -123,9 +124,10 @@ def _dates_at_once(engine: Engine, settings: Settings) -> int:
 
 def _evenly(days: Sequence[date], *, at_most: int) -> list[Sequence[date]]:
     """Cut the dates into as few chunks as can be, of about the same size."""
-    count = -(-len(days) // at_most)
-    size = -(-len(days) // max(1, count))
-    return [days[first : first + size] for first in range(0, len(days), max(1, size))]
+    if not days:
+        return []
+    size = math.ceil(len(days) / math.ceil(len(days) / at_most))
+    return [days[first : first + size] for first in range(0, len(days), size)]
 
 
 def _models(*, is_first: bool) -> tuple[str, ...]:

@@ -109,7 +109,8 @@ _COUNTED = {
     "int_behaviour__party_kinds": "party_type, party_key, interaction_kind",
 }
 
-# Parts of models that the whole population decides; in their place the lines of cut_date.
+# Parts of models that are held: what the whole population decides, by the lines of cut_date, and on
+# which dates a twin is counted.
 _HELD_PARTS = {
     "int_customers__rfm": {
         "totals": f"""

@@ -96,23 +96,28 @@
             {%- set distance -%}
                 case
                     {%- for try in tries %}
-                        when abs(change_{{ try.column }}) <= smallest + 0.0000005 then change_{{ try.column }}
+                        when {{ is_smallest(try) }} then change_{{ try.column }}
                     {%- endfor %}
                 end
             {%- endset %}
             {{ rounded(distance) }} as distance_to_next,
             case
                 {%- for try in tries %}
-                    when abs(change_{{ try.column }}) <= smallest + 0.0000005 then '{{ try.input.name }}'
+                    when {{ is_smallest(try) }} then '{{ try.input.name }}'
                 {%- endfor %}
             end as next_input,
             case
                 {%- for try in tries %}
-                    when abs(change_{{ try.column }}) <= smallest + 0.0000005 then class_{{ try.column }}
+                    when {{ is_smallest(try) }} then class_{{ try.column }}
                 {%- endfor %}
             end as next_value
         from {{ dimension }}_nearest
     )
+{%- endmacro %}
+
+{#- Is it one of the smallest changes? Half a millionth apart is the same, whatever a double made of it. -#}
+{% macro is_smallest(try) -%}
+    abs(change_{{ try.column }}) <= smallest + 0.0000005
 {%- endmacro %}
 
 {#- The grid point to try at a value, for an input that is something now. -#}

@@ -101,9 +101,7 @@
         from days
         inner join first_period
             on
-                days.event_date <= first_period.as_of_date
-                and days.known_from <= first_period.knowledge_date
-                and (days.known_to is null or days.known_to > first_period.knowledge_date)
+                {{ day_is_seen('first_period') }}
         union all
         select
             {%- for start in starts %}
@@ -119,9 +117,7 @@
                     turn_dates.{{ key }} = days.{{ key }}
                     and
                 {%- endfor %}
-                days.event_date <= periods.as_of_date
-                and days.known_from <= periods.knowledge_date
-                and (days.known_to is null or days.known_to > periods.knowledge_date)
+                {{ day_is_seen('periods') }}
     )
 {%- endmacro %}
 
@@ -144,6 +140,14 @@
             and coalesce(turns.next_turn, date '9999-12-31') > periods.as_of_date
 {%- endmacro %}
 
+{#- Has the day happened by a period's date, as its exports say? -#}
+{% macro day_is_seen(period) -%}
+    days.event_date <= {{ period }}.as_of_date
+    and days.known_from <= {{ period }}.knowledge_date
+    and (days.known_to is null or days.known_to > {{ period }}.knowledge_date)
+{%- endmacro %}
+
+{#- Columns of a relation, in a select list. -#}
 {% macro prefixed(relation, columns) -%}
     {%- for column in columns -%}
         {{ relation }}.{{ column }}{{ ', ' if not loop.last }}

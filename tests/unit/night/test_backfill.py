@@ -149,6 +149,8 @@ def asked(*before: int, known: date | None = None) -> list[RunDay]:
         (10**7, 1, [5]),
         (2 * CUSTOMERS, 1, [2, 2, 1]),
         (3 * CUSTOMERS - 1, 1, [2, 2, 1]),
+        # Not four and a last one alone.
+        (4 * CUSTOMERS, 1, [3, 2]),
         # The two days that the tiers of a chunk look back at count too.
         (4 * CUSTOMERS, 3, [2, 2, 1]),
         # One date is the least, however many customers there are.

@@ -64,29 +64,72 @@ def customers_at(reader: Reader, moments: Sequence[Moment]) -> Iterator[tuple[Mo
 
 
 def _query(moments: Sequence[Moment]) -> str:
+    """Write the query of several moments.
+
+    Days that all of them see alike, most of them, are summed up once per customer; only the others
+    are met with each moment.
+    """
     dates = " union all ".join(
         f"select {position} as position, date '{moment.on}' as on_date, "
         f"date '{moment.known}' as known_date, date '{moment.since}' as since_date"
         for position, moment in enumerate(moments)
     )
+    seen_by_all = min(min(moment.on, moment.since) for moment in moments)
+    first_known = min(moment.known for moment in moments)
+    last_known = max(moment.known for moment in moments)
     return f"""
+        with moments as ({dates}),
+        days as (
+            select
+                customer_key, event_date, net_base, known_from, known_to,
+                event_date <= date '{seen_by_all}'
+                and known_from <= date '{first_known}'
+                and (known_to is null or known_to > date '{last_known}') as is_settled
+            from intermediate.int_purchases__customer_days
+            where orders > 0 and customer_key <> 'unknown'
+        ),
+        settled as (
+            select
+                customer_key,
+                min(event_date) as first_date,
+                max(event_date) as last_date,
+                count(*) as purchase_days,
+                sum(net_base) as total_base,
+                min_by(net_base, event_date) as first_base
+            from days
+            where is_settled
+            group by customer_key
+        ),
+        parts as (
+            select
+                moments.position, settled.customer_key, settled.first_date, settled.last_date,
+                settled.purchase_days, 0 as recent_days, settled.total_base, settled.first_base
+            from settled
+            cross join moments
+            union all
+            select
+                moments.position, days.customer_key, days.event_date, days.event_date,
+                1, case when days.event_date > moments.since_date then 1 else 0 end,
+                days.net_base, days.net_base
+            from days
+            inner join moments
+                on
+                    days.event_date <= moments.on_date
+                    and days.known_from <= moments.known_date
+                    and (days.known_to is null or days.known_to > moments.known_date)
+            where not days.is_settled
+        )
         select
-            moments.position,
-            days.customer_key,
-            min(days.event_date) as first_date,
-            max(days.event_date) as last_date,
-            count(*) as purchase_days,
-            count(case when days.event_date > moments.since_date then 1 end) as recent_days,
-            cast(sum(days.net_base) as double) as total_base,
-            cast(min_by(days.net_base, days.event_date) as double) as first_base
-        from intermediate.int_purchases__customer_days as days
-        inner join ({dates}) as moments
-            on
-                days.event_date <= moments.on_date
-                and days.known_from <= moments.known_date
-                and (days.known_to is null or days.known_to > moments.known_date)
-        where days.orders > 0 and days.customer_key <> 'unknown'
-        group by moments.position, days.customer_key
+            position,
+            customer_key,
+            min(first_date) as first_date,
+            max(last_date) as last_date,
+            sum(purchase_days) as purchase_days,
+            sum(recent_days) as recent_days,
+            cast(sum(total_base) as double) as total_base,
+            cast(min_by(first_base, first_date) as double) as first_base
+        from parts
+        group by position, customer_key
     """
 
 
@@ -112,7 +155,8 @@ def _days(column: pa.ChunkedArray) -> Ints:
 
 
 def _numbers(column: pa.ChunkedArray) -> Ints:
-    return np.asarray(column.to_numpy(), dtype=np.int64)
+    # DuckDB sums integers to decimals without a scale.
+    return np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
 
 
 def _cents(column: pa.ChunkedArray) -> Ints:

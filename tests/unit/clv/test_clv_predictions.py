@@ -8,6 +8,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dagster_project.clv import facts
 from dagster_project.clv.facts import Moment, _query, customers_at
@@ -137,6 +139,52 @@ def test_a_customers_history_in_days() -> None:
     assert who.repeat_spend[order].tolist() == [50.75, 0]
     assert who.total_spend[order].tolist() == [60.75, 5]
     assert found.recent[order].tolist() == [2, 1]
+
+
+def a_date_near(day: date) -> st.SearchStrategy[date]:
+    return st.integers(-6, 6).map(lambda days: day + timedelta(days=days))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    days=st.lists(
+        st.tuples(
+            st.sampled_from("abc"), a_date_near(DAY), st.integers(0, 2), st.integers(-900, 900),
+            a_date_near(DAY), st.none() | a_date_near(DAY),
+        ),
+        max_size=12, unique_by=lambda day: day[:2],
+    ),
+    moments=st.lists(
+        st.builds(Moment, a_date_near(DAY), a_date_near(DAY), a_date_near(DAY)),
+        min_size=1, max_size=4, unique=True,
+    ),
+)  # fmt: skip
+def test_each_moment_sees_its_own_days_however_many_are_read_at_once(
+    days: list[tuple[str, date, int, int, date, date | None]], moments: list[Moment]
+) -> None:
+    rows = [(key, day, orders, cents / 100, *known) for key, day, orders, cents, *known in days]
+    for moment, found in customers_at(Database(rows), moments):
+        seen: dict[str, list[tuple[date, int]]] = {}
+        for key, day, orders, cents, since, until in sorted(days):
+            is_known = since <= moment.known and (until is None or until > moment.known)
+            if orders and day <= moment.on and is_known:
+                seen.setdefault(key, []).append((day, cents))
+        who = found.purchasers
+        columns = (who.repeats, who.last, who.age, who.repeat_spend, who.total_spend, found.recent)
+        assert sorted(
+            zip(found.keys.to_pylist(), *(column.tolist() for column in columns), strict=True)
+        ) == [
+            (
+                key,
+                len(bought) - 1,
+                (bought[-1][0] - bought[0][0]).days,
+                (moment.on - bought[0][0]).days,
+                sum(cents for _, cents in bought[1:]) / 100,
+                sum(cents for _, cents in bought) / 100,
+                sum(day > moment.since for day, _ in bought),
+            )
+            for key, bought in sorted(seen.items())
+        ]
 
 
 def test_every_customer_is_scored_by_the_parameters_of_the_last_month_end() -> None:

@@ -12,7 +12,6 @@ import sys
 import time
 from datetime import date, timedelta
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from dagster import (  # noqa: TID251
@@ -29,7 +28,7 @@ from dagster._core.storage.tags import (  # noqa: TID251
 )
 
 from dagster_project.defs.history.assets import DATES
-from tests.benchmarks.test_night_benchmark import FOLDER, _exports, _measured, _say
+from tests.benchmarks.test_night_benchmark import FOLDER, _exports, _instance, _measured, _say
 from tests.support import published, query
 
 pytestmark = [
@@ -106,14 +105,13 @@ def run(home: Path, *command: str) -> tuple[float, int]:
 
 def events_of_newest_run(home: Path) -> tuple[int, float]:
     """Count the events of the newest run, and write them again to see what they cost."""
-    with mock.patch.dict(os.environ, {"DAGSTER_HOME": str(home / "dagster")}):
-        with DagsterInstance.get() as instance:
-            entries = instance.all_logs(instance.get_runs(limit=1)[0].run_id)
-        with DagsterInstance.local_temp() as other:
-            started = time.monotonic()
-            for entry in entries:
-                other.event_log_storage.store_event(entry)
-            return len(entries), time.monotonic() - started
+    with _instance(home) as instance:
+        entries = instance.all_logs(instance.get_runs(limit=1)[0].run_id)
+    with DagsterInstance.local_temp() as other:
+        started = time.monotonic()
+        for entry in entries:
+            other.event_log_storage.store_event(entry)
+        return len(entries), time.monotonic() - started
 
 
 @pytest.mark.parametrize("days", DAYS)

@@ -15,3 +15,45 @@
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [built]}) }}
 {% endmaterialization %}
+
+{#- A table that keeps a set of rows per as_of_date, on DuckDB: what the run computed replaces its
+    dates in one transaction. Columns that are new are added; those that are gone stay, null for new
+    rows. dbt-duckdb's own asks the catalog for the columns again and again: half a second a night for
+    four tables. -#}
+{% materialization incremental, adapter='duckdb' %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set built = this.incorporate(type='table') -%}
+    {%- set computed = this.identifier ~ '__computed' -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- if existing is none or should_full_refresh() -%}
+        {% call statement('main') -%}
+            {{ 'drop ' ~ existing.type ~ ' ' ~ existing ~ ';' if existing is not none }}
+            {{ create_table_as(False, built, compiled_code) }}
+        {%- endcall %}
+    {%- else -%}
+        {% call statement('main') -%}
+            create or replace temp table {{ computed }} as {{ compiled_code }}
+        {%- endcall %}
+        {%- set added = run_query(
+            "select column_name, data_type from duckdb_columns() where table_name = '" ~ computed
+            ~ "' and column_name not in (select column_name from duckdb_columns() where table_name = '"
+            ~ this.identifier ~ "' and schema_name = '" ~ this.schema ~ "' and not internal)"
+        ) -%}
+        {% call statement('replace_dates') -%}
+            {%- for column in added.rows %}
+                alter table {{ built }} add column {{ adapter.quote(column[0]) }} {{ column[1] }};
+            {%- endfor %}
+            delete from {{ built }}
+            where {{ config.require('unique_key') }} in (
+                select {{ config.require('unique_key') }} from {{ computed }}
+            );
+            insert into {{ built }} by name from {{ computed }};
+            drop table temp.{{ computed }}
+        {%- endcall %}
+    {%- endif -%}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [built]}) }}
+{% endmaterialization %}

@@ -36,6 +36,8 @@ SMALL = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # Infers filters from filters, a third of the time that planning takes.
+    "spark.sql.constraintPropagation.enabled": "false",
 }
 DOUBLE_TOLERANCE = 1e-9
 

@@ -1,24 +1,29 @@
 """The same nights on DuckDB and on Spark publish equal tables: two in a row, and the second again.
 
-They take the short way; the way of the command line is in test_checks_on_spark.
+The first one runs on Spark as the command line runs it: Dagster, dbt as a child, Great
+Expectations, whose verdicts are those on DuckDB. The others take the short way.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from dagster_project.demo import write_demo_exports
+from dagster_project.night import judge
 from dagster_project.settings import Settings
+from expectations.rules import Stage, load_rules
+from expectations.runner import CheckResult
 from tests.spark.support import (
     one_session,
     run_light_spark_night,
     spark_settings,
     unequal_tables,
 )
-from tests.support import NOW, deliver, demo_settings, published, run_light_night
+from tests.support import NOW, deliver, demo_settings, published, run_light_night, run_night
 
 pytestmark = pytest.mark.spark
 
@@ -28,11 +33,12 @@ NAMES = ("first", "second", "again")
 
 @dataclass(frozen=True)
 class Nights:
-    """Both homes after three nights, and the publications of each night."""
+    """Both homes after three nights, the publications of each, and the verdicts of the first."""
 
     embedded: Settings
     distributed: Settings
     pairs: dict[str, tuple[Path, Path]]
+    verdicts: dict[str, tuple[list[CheckResult], list[CheckResult]]]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +48,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     embedded = demo_settings(tmp_path_factory.mktemp("duckdb"))
     distributed = spark_settings(tmp_path_factory.mktemp("spark"))
     pairs = {}
+    verdicts = {}
 
     def keep(name: str) -> None:
         copies = []
@@ -50,22 +57,40 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
             copies[-1].write_bytes(published(settings.home).read_bytes())
         pairs[name] = (copies[0], copies[1])
 
-    days = (LAST - timedelta(days=1), LAST, None)
+    def start(number: int, day: date | None) -> datetime:
+        for settings in (embedded, distributed):
+            if day:
+                deliver(world, settings, day)
+        now = NOW + timedelta(minutes=number)
+        run_light_night(embedded, now=now)
+        return now
+
+    run_night(distributed, now=start(0, LAST - timedelta(days=1)))
+    keep(NAMES[0])
     with one_session():
-        for number, (name, day) in enumerate(zip(NAMES, days, strict=True)):
-            for settings in (embedded, distributed):
-                if day:
-                    deliver(world, settings, day)
-            now = NOW + timedelta(minutes=number)
-            run_light_night(embedded, now=now)
-            run_light_spark_night(distributed, now=now, seeds=number == 0)
-            keep(name)
-        yield Nights(embedded=embedded, distributed=distributed, pairs=pairs)
+        rules = load_rules()
+        for stage in get_args(Stage):
+            on_duckdb, on_spark = (
+                judge(settings, stage=stage, rules=rules) for settings in (embedded, distributed)
+            )
+            verdicts[stage] = (on_duckdb, on_spark)
+        for number, day in ((1, LAST), (2, None)):
+            run_light_spark_night(distributed, now=start(number, day), seeds=False)
+            keep(NAMES[number])
+        yield Nights(embedded, distributed, pairs, verdicts)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_both_engines_publish_equal_tables(nights: Nights, name: str) -> None:
     assert unequal_tables(*nights.pairs[name]) == []
+
+
+@pytest.mark.parametrize("stage", get_args(Stage))
+def test_the_rules_judge_both_engines_equally(nights: Nights, stage: str) -> None:
+    on_duckdb, on_spark = nights.verdicts[stage]
+
+    assert on_duckdb
+    assert on_spark == on_duckdb
 
 
 def test_nothing_of_spark_lies_in_the_working_directory(nights: Nights) -> None:

@@ -75,7 +75,7 @@ types: install
 check: lint types test ## Lint, types and tests
 
 soak: install ## Long fault and equality runs
-	@$(RUN) -m pytest --ignore tests/spark -m soak -s
+	@$(RUN) -m pytest --ignore tests/spark -m soak -n 2 --dist loadfile -rP
 
 bench: install ## Benchmarks against hand-written baselines
 	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --group bench

@@ -1,7 +1,6 @@
 """A night on a real cluster, of whose two workers one dies while the models run."""
 
 import threading
-import time
 from datetime import date
 from pathlib import Path
 
@@ -31,18 +30,17 @@ ON_CLUSTER = SMALL | {
 }
 # With so many tables there, the classes are being built.
 TABLES_BEFORE_THE_KILL = 60
-PATIENCE_SECONDS = 500
 
 
-def kill_mid_run(cluster: Cluster, tables: Path, killed: threading.Event) -> None:
+def kill_mid_run(
+    cluster: Cluster, tables: Path, *, killed: threading.Event, is_over: threading.Event
+) -> None:
     """Kill the first worker once that many tables are in the warehouse's intermediate schema."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
+    while not is_over.wait(0.2):
         if tables.exists() and len(list(tables.iterdir())) >= TABLES_BEFORE_THE_KILL:
             kill_group(cluster.workers[0])
             killed.set()
             return
-        time.sleep(0.2)
 
 
 def test_a_night_survives_the_death_of_a_worker(tmp_path: Path) -> None:
@@ -57,10 +55,18 @@ def test_a_night_survives_the_death_of_a_worker(tmp_path: Path) -> None:
         settings = spark_settings(tmp_path / "spark", master=cluster.master_url, conf=ON_CLUSTER)
         deliver(world, settings, LAST)
         tables = warehouse_dir(settings) / "intermediate.db"
-        threading.Thread(target=kill_mid_run, args=(cluster, tables, killed), daemon=True).start()
+        is_over = threading.Event()
+        killer = threading.Thread(
+            target=kill_mid_run,
+            args=(cluster, tables),
+            kwargs={"killed": killed, "is_over": is_over},
+            daemon=True,
+        )
+        killer.start()
 
         with one_session():
             run_light_spark_night(settings, now=NOW)
+        is_over.set()
 
         assert killed.is_set()
         assert [worker.poll() is None for worker in cluster.workers] == [False, True]

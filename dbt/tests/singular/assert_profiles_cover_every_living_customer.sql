@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_customers__profile'}}}) }}
 -- Every living customer of a date has one profile, and every class of it a value.
 with customers as (
     select

@@ -18,8 +18,7 @@
 
 {#- A table that keeps a set of rows per as_of_date, on DuckDB: what the run computed replaces its
     dates in one transaction. Columns that are new are added; those that are gone stay, null for new
-    rows. dbt-duckdb's own asks the catalog for the columns again and again: half a second a night for
-    four tables. -#}
+    rows. dbt-duckdb's own asks the catalog for the columns again and again. -#}
 {% materialization incremental, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set built = this.incorporate(type='table') -%}

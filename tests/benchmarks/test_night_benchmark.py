@@ -199,7 +199,8 @@ def _cost_of_the_dimensions(
 
 
 def _by_group(values: dict[str, float]) -> dict[str, float]:
-    folders = {path.stem: str(path) for path in (PROJECT_DIR / "models").rglob("*.sql")}
+    models = PROJECT_DIR / "models"
+    folders = {path.stem: str(path.relative_to(models)) for path in models.rglob("*.sql")}
     groups = {"first set": 0.0, "dimensions": 0.0, "rules": 0.0}
     for name, value in values.items():
         path = folders.get(name, name)

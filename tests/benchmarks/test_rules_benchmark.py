@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -59,9 +60,7 @@ RULE_MODELS = (
 
 
 def test_the_share_of_the_rules_in_a_night(capfd: pytest.CaptureFixture[str]) -> None:
-    home = FOLDER / "big"
-    if not (home / "work" / "kefen_work.duckdb").exists():
-        pytest.fail(f"{home} holds no night: run test_night_benchmark first")
+    home = _working_database().parent.parent
     config = {"KEFEN_CONFIG": str(home / "kefen.yml"), "KEFEN_HOME": str(home)}
     settings = load_settings(home / "kefen.yml", home=home)
     environment = config | dbt_environment(settings)
@@ -85,13 +84,14 @@ def test_ten_times_the_rules_on_a_table_cost_less_than_three_times(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Every table with ten rules or more: its model with a tenth of them, and with all."""
-    home = FOLDER / "big"
-    compiled = (home / "work" / "dbt_target" / "compiled").rglob("int_dq__*_flags.sql")
+    database = _working_database()
+    work = database.parent
+    compiled = (work / "dbt_target" / "compiled").rglob("int_dq__*_flags.sql")
     growths = {}
     with duckdb.connect(
-        config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(home / "work" / "duckdb_tmp")}
+        config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(work / "duckdb_tmp")}
     ) as connection:
-        connection.execute(f"attach '{home / 'work' / 'kefen_work.duckdb'}' (read_only)")
+        connection.execute(f"attach '{database}' (read_only)")
         connection.execute("use kefen_work")
         for path in sorted(compiled):
             growths |= _growth(connection, path.stem, path.read_text(encoding="utf-8"))
@@ -105,6 +105,13 @@ def test_ten_times_the_rules_on_a_table_cost_less_than_three_times(
     assert growths
     for _, _, few_seconds, many_seconds in growths.values():
         assert many_seconds <= MAX_GROWTH * few_seconds
+
+
+def _working_database() -> Path:
+    database = FOLDER / "big" / "work" / "kefen_work.duckdb"
+    if not database.exists():
+        pytest.fail(f"there is no {database}: run test_night_benchmark first")
+    return database
 
 
 def _growth(
@@ -130,9 +137,7 @@ def _growth(
 
 def test_ten_times_the_rules_of_a_user_in_one_scan(capfd: pytest.CaptureFixture[str]) -> None:
     """The table as a night has it: opened, read as of the date, evaluated, counted and listed."""
-    database = FOLDER / "big" / "work" / "kefen_work.duckdb"
-    if not database.exists():
-        pytest.fail(f"there is no {database}: run test_night_benchmark first")
+    database = _working_database()
 
     def fetch(sql: str) -> pa.Table:
         with duckdb.connect(str(database), read_only=True) as connection:

@@ -64,9 +64,11 @@ def test_a_night_survives_the_death_of_a_worker(tmp_path: Path) -> None:
         )
         killer.start()
 
-        with one_session():
-            run_light_spark_night(settings, now=NOW)
-        is_over.set()
+        try:
+            with one_session():
+                run_light_spark_night(settings, now=NOW)
+        finally:
+            is_over.set()
 
         assert killed.is_set()
         assert [worker.poll() is None for worker in cluster.workers] == [False, True]

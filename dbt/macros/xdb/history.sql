@@ -7,7 +7,6 @@
 {% macro duckdb__history_table() -%}
     {{ config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
         unique_key='as_of_date',
         on_schema_change='append_new_columns'
     ) }}

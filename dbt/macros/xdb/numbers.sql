@@ -37,7 +37,19 @@
 
 {#- A double with six decimals. By way of decimals: the engines round the double at a tie unlike. -#}
 {% macro rounded(expression) -%}
+    {{ return(adapter.dispatch('rounded', 'kefen')(expression)) }}
+{%- endmacro %}
+
+{% macro default__rounded(expression) -%}
     cast(round(cast({{ expression }} as decimal(28, 12)), 6) as double)
+{%- endmacro %}
+
+{#- DuckDB divides 128 bits thirty times as slowly as 64, which hold what is below a million. -#}
+{% macro duckdb__rounded(expression) -%}
+    coalesce(
+        cast(round(try_cast({{ expression }} as decimal(18, 12)), 6) as double),
+        {{ kefen.default__rounded(expression) }}
+    )
 {%- endmacro %}
 
 {#- The number that a text is, as decimal(18, 6), or null. -#}

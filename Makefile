@@ -15,7 +15,7 @@ export GX_ANALYTICS_ENABLED := false
 MODELS := $(shell find models seeds dbt -type f -name '*.*') dbt_project.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run backfill preview diff explain fixlist dev test test-spark check lint types soak soak-equality soak-faults bench dictionary clean
+.PHONY: help install run backfill preview diff explain fixlist dev test test-spark check lint types soak soak-equality soak-faults soak-cluster bench dictionary clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,7 +62,7 @@ test: install ## Run all tests but Spark and the long ones
 test-spark: install ## Run the tests on Apache Spark (needs Java 17)
 	@$(RUN) -m dagster_project.spark_check
 	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --extra spark
-	@$(RUN) -m pytest tests/spark -n 2 --dist loadfile
+	@$(RUN) -m pytest tests/spark -m "not soak" -n 2 --dist loadfile
 
 lint: install
 	@.venv/bin/ruff check .
@@ -76,6 +76,7 @@ check: lint types test ## Lint, types and tests
 
 soak: install ## Long fault and equality runs
 	@$(MAKE) --no-print-directory --jobs 2 soak-equality soak-faults
+	@$(MAKE) --no-print-directory soak-cluster
 
 # Side by side: each takes about as long, and pytest-xdist would queue one behind the other.
 soak-equality: install
@@ -83,6 +84,11 @@ soak-equality: install
 
 soak-faults: install
 	@$(RUN) -m pytest --ignore tests/spark --ignore tests/integration/test_many_nights.py -m soak -rP
+
+soak-cluster: install
+	@$(RUN) -m dagster_project.spark_check
+	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --extra spark
+	@$(RUN) -m pytest tests/spark -m soak -rP
 
 bench: install ## Benchmarks against hand-written baselines
 	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --group bench

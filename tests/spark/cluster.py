@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import pyspark
 
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 START_SECONDS = 90
+# With so many tables of the intermediate schema written anew, the classes are being built.
+TABLES_BEFORE_THE_KILL = 60
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,50 @@ def running_cluster(folder: Path, *, workers: int) -> Iterator[Cluster]:
     finally:
         for process in reversed(started):
             kill_group(process)
+
+
+@contextmanager
+def losing_a_worker(cluster: Cluster, warehouse: Path) -> Iterator[None]:
+    """Kill the first worker while the models of a night run, however long they take.
+
+    warehouse: the folder of the night's tables. Raises ClusterError if the night was over before,
+    or if not exactly one worker is left of two.
+    """
+    started = time.time()
+    killed, is_over = threading.Event(), threading.Event()
+
+    def kill() -> None:
+        while not is_over.wait(0.2):
+            if _written_since(started, warehouse / "intermediate.db") >= TABLES_BEFORE_THE_KILL:
+                kill_group(cluster.workers[0])
+                killed.set()
+                return
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        killer.join()
+    if not killed.is_set():
+        raise ClusterError(f"fewer than {TABLES_BEFORE_THE_KILL} tables came into {warehouse}")
+    alive = [worker.poll() is None for worker in cluster.workers]
+    if alive != [False, True]:
+        raise ClusterError(f"the first of two workers was to die; alive are {alive}")
+
+
+def _written_since(started: float, schema: Path) -> int:
+    if not schema.exists():
+        return 0
+    count = 0
+    for table in schema.iterdir():
+        try:
+            count += table.stat().st_mtime >= started
+        except FileNotFoundError:
+            # Dropped since it was listed, to be written anew.
+            continue
+    return count
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -39,6 +39,13 @@ SMALL = {
     # Infers filters from filters: dear in plans of many columns, and of no use to small tables.
     "spark.sql.constraintPropagation.enabled": "false",
 }
+ON_CLUSTER = SMALL | {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.executor.memory": "512m",
+    "spark.executor.cores": "1",
+    "spark.sql.shuffle.partitions": "2",
+}
 DOUBLE_TOLERANCE = 1e-9
 
 

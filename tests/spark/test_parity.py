@@ -1,10 +1,10 @@
 """The same nights on DuckDB and on Spark publish equal tables: two in a row, and the second again.
 
 The first one runs on Spark as the command line runs it: Dagster, dbt as a child, Great
-Expectations, whose verdicts are those on DuckDB. The others take the short way.
+Expectations, whose verdicts are those on DuckDB. The others take the short way; the last one runs
+on a real cluster, of whose two workers one dies while the models run.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,9 +15,12 @@ import pytest
 from dagster_project.demo import write_demo_exports
 from dagster_project.night import judge
 from dagster_project.settings import Settings
+from dagster_project.transform.spark_session import warehouse_dir
 from expectations.rules import Stage, load_rules
 from expectations.runner import CheckResult
+from tests.spark.cluster import losing_a_worker, running_cluster
 from tests.spark.support import (
+    ON_CLUSTER,
     one_session,
     run_light_spark_night,
     spark_settings,
@@ -42,7 +45,7 @@ class Nights:
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     world, kept = tmp_path_factory.mktemp("world"), tmp_path_factory.mktemp("kept")
     write_demo_exports(world, customers=120, nights=2, dirt=0.02, last_date=LAST)
     embedded = demo_settings(tmp_path_factory.mktemp("duckdb"))
@@ -74,10 +77,15 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
                 judge(settings, stage=stage, rules=rules) for settings in (embedded, distributed)
             )
             verdicts[stage] = (on_duckdb, on_spark)
-        for number, day in ((1, LAST), (2, None)):
-            run_light_spark_night(distributed, now=start(number, day), seeds=False)
-            keep(NAMES[number])
-        yield Nights(embedded, distributed, pairs, verdicts)
+        run_light_spark_night(distributed, now=start(1, LAST), seeds=False)
+    keep(NAMES[1])
+    with running_cluster(kept, workers=2) as cluster:
+        distributed = spark_settings(distributed.home, master=cluster.master_url, conf=ON_CLUSTER)
+        now = start(2, None)
+        with one_session(), losing_a_worker(cluster, warehouse_dir(distributed)):
+            run_light_spark_night(distributed, now=now, seeds=False)
+    keep(NAMES[2])
+    return Nights(embedded, distributed, pairs, verdicts)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -49,6 +49,9 @@ DATABASE_NAME = "kefen.duckdb"
 DATA_DOCS = "data_docs"
 FIX_LISTS = "fix_lists"
 _TEMPORARY = ".publishing-"
+# The run folders that stand, oldest publication first. A run's name has the time of its clock,
+# which may have been wrong.
+_ORDER = ".order"
 
 
 class PublicationError(Exception):
@@ -150,6 +153,7 @@ def publish(
         fsync(database_part)
     with beside(database_part) if beside and replace_current else nullcontext() as other:
         _place_run(parts_dir, run_dir)
+        _write_order(published, _order(published, newest=run_id))
         if replace_current:
             if history:
                 history = replace(history, restated=keep_restated(settings, history.restated))
@@ -309,14 +313,26 @@ def _link_folders(published: Path, names: Iterable[str]) -> None:
             link.unlink(missing_ok=True)
 
 
+def _order(published: Path, *, newest: str | None = None) -> list[str]:
+    """Give the names of the run folders, oldest publication first; unknown ones before, by name."""
+    path = published / _ORDER
+    noted = path.read_text(encoding="utf-8").split() if path.exists() else []
+    position = {name: number for number, name in enumerate([*noted, *([newest] if newest else [])])}
+    names = [path.name for path in (published / "runs").iterdir() if path.name[0] != "."]
+    return sorted(names, key=lambda name: (position.get(name, -1), name))
+
+
+def _write_order(published: Path, names: Iterable[str]) -> None:
+    temporary = published / f"{_TEMPORARY}{_ORDER}"
+    temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    fsync(temporary)
+    temporary.replace(published / _ORDER)
+
+
 def _prune(published: Path, *, keep: int) -> None:
     """Keep the last runs; the one that `current` points to always stays."""
     current = (published / CURRENT_LINK).resolve()
-    runs = sorted(
-        (path for path in (published / "runs").iterdir() if not path.name.startswith(".")),
-        key=lambda path: path.name,
-        reverse=True,
-    )
-    for path in runs[keep:]:
+    for name in _order(published)[:-keep]:
+        path = published / "runs" / name
         if path.resolve() != current:
             shutil.rmtree(path)

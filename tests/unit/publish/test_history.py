@@ -13,7 +13,12 @@ import duckdb
 import pytest
 
 from dagster_project.publish import history as published_history
-from dagster_project.publish.publication import Publication, PublicationError, publish
+from dagster_project.publish.publication import (
+    DATABASE_NAME,
+    Publication,
+    PublicationError,
+    publish,
+)
 from dagster_project.settings import Settings
 from dagster_project.transform.engines.duckdb import DuckDBEngine, open_work_db, restore_history
 from dagster_project.transform.history import (
@@ -274,8 +279,12 @@ def test_what_a_killed_publication_kept_and_did_not_replace_goes(
     publish(settings, run_id="r1")
     compute(settings, DAY, "low")
 
-    def stop(*_: object) -> None:
-        raise PowerCutError
+    replace = os.replace
+
+    def stop(source: str, target: str) -> None:
+        if Path(target).name == DATABASE_NAME:
+            raise PowerCutError
+        replace(source, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", stop)
@@ -308,7 +317,9 @@ def files_of(folder: Path) -> dict[str, bytes | str]:
         if path.is_symlink()
         else path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if (path.is_file() or path.is_symlink()) and ".publishing-" not in str(path)
+        if (path.is_file() or path.is_symlink())
+        and ".publishing-" not in str(path)
+        and path.name != ".order"
     }
 
 

@@ -56,7 +56,9 @@ def state(folder: Path) -> dict[str, bytes | str]:
         if path.is_symlink()
         else path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if (path.is_file() or path.is_symlink()) and ".publishing-" not in str(path)
+        if (path.is_file() or path.is_symlink())
+        and ".publishing-" not in str(path)
+        and path.name != ".order"
     }
 
 
@@ -139,6 +141,8 @@ def test_what_is_seen_was_made_durable_before(
         ("fsync", ".publishing-r2.duckdb"),
         ("rename", "runs/.publishing-r2 -> runs/r2"),
         ("fsync", "runs"),
+        ("fsync", ".publishing-.order"),
+        ("replace", ".publishing-.order -> .order"),
         ("replace", ".publishing-r2.duckdb -> kefen.duckdb"),
         ("replace", ".publishing-current -> current"),
         ("fsync", "."),
@@ -153,8 +157,28 @@ def test_old_runs_go_and_the_current_one_stays(settings: Settings) -> None:
 
     # The clock of the machine was set back: the newest run sorts first.
     publish(settings, run_id="r1")
-    assert sorted(path.name for path in runs.iterdir()) == ["r1", "r3", "r4"]
+    assert sorted(path.name for path in runs.iterdir()) == ["r1", "r4"]
     assert (settings.published_dir / "current").resolve().name == "r1"
+
+
+def test_runs_of_a_clock_that_was_ahead_do_not_drive_out_later_ones(settings: Settings) -> None:
+    for run_id in ("r1", "r8", "r9", "r2", "r3"):
+        publish(settings, run_id=run_id)
+
+    # Who reads the files of r2 when r3 is published can go on.
+    runs = settings.published_dir / "runs"
+    assert sorted(path.name for path in runs.iterdir()) == ["r2", "r3"]
+
+
+def test_runs_without_a_noted_order_go_first(settings: Settings) -> None:
+    for run_id in ("r1", "r2"):
+        publish(settings, run_id=run_id)
+    (settings.published_dir / ".order").unlink()
+
+    publish(settings, run_id="r0")
+
+    runs = settings.published_dir / "runs"
+    assert sorted(path.name for path in runs.iterdir()) == ["r0", "r2"]
 
 
 def test_an_older_date_writes_its_run_folder_only(settings: Settings) -> None:

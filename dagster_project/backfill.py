@@ -76,9 +76,9 @@ def compute_history(
     exports = exports_of(engine)
 
     def context(dates: Sequence[date], known: date | None) -> list[AsOf]:
-        compared = neighbours(settings, engine.history_dates(), dates).missing
+        beside = neighbours(settings, engine.history_dates(), dates, newest=exports.newest)
         return run_dates(
-            list(dates), exports=exports, settings=settings, known=known, compared=compared
+            list(dates), exports=exports, settings=settings, known=known, compared=beside.missing
         )
 
     mark = fingerprint(settings, known=known)

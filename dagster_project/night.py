@@ -8,7 +8,7 @@ import logging
 import shutil
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -144,12 +144,13 @@ def prepare(
     if date_range or (as_of and history_dates and as_of < max(history_dates)):
         # Dates in the past that somebody asked for.
         note_backfill(settings, (min(asked), max(asked)))
+    beside = neighbours(settings, history_dates, [published.as_of_date], newest=exports.newest)
     dates = run_dates(
         [published.as_of_date],
         exports=exports,
         settings=settings,
         known=published.known,
-        compared=neighbours(settings, history_dates, [published.as_of_date]).missing,
+        compared=beside.missing,
     )
     notes = notes_of(
         report,
@@ -295,17 +296,30 @@ def explain_changes(settings: Settings) -> int:
     """Find what changed on the dates of the run, and why; give the number of changes."""
     engine = engine_of(settings)
     dates = [AsOf(**row) for row in engine.fetch("select * from raw.run_context").to_pylist()]
-    history = engine.history_dates()
     days = [one.as_of_date for one in dates if one.is_requested]
-    previous = neighbours(settings, history, days).previous
-    others = sorted({*previous, *previous.values()} - set(days))
-    compared = run_dates(others, exports=exports_of(engine), settings=settings) if others else []
+    exports = exports_of(engine)
+    beside = neighbours(settings, engine.history_dates(), days, newest=exports.newest)
+    if beside.waiting:
+        LOGGER.info(
+            "changes: what changed on %s is left to the next run that knows the exports of these "
+            "days; this one knows those up to %s",
+            ", ".join(f"{day}" for day in beside.waiting),
+            exports.newest,
+        )
+    others = (
+        run_dates(sorted(beside.known), exports=exports, settings=settings) if beside.known else []
+    )
+    kept = [
+        replace(one, knowledge_date=beside.known[one.as_of_date])
+        for one in others
+        if one.as_of_date in beside.known
+    ]
     return find_changes(
         settings,
         engine,
-        dates,
-        compared=[one for one in compared if one.is_requested],
-        rules_changed=days_of_new_rules(settings, previous, computed=days),
+        [*(one for one in dates if one.as_of_date not in beside.known), *kept],
+        beside=beside,
+        rules_changed=days_of_new_rules(settings, beside.previous, computed=days),
     )
 
 

@@ -23,7 +23,8 @@ def macros_of(engine: str) -> Any:
     class Adapter:
         def dispatch(self, name: str, namespace: str) -> Any:
             assert namespace == "kefen"
-            return getattr(module, f"{engine}__{name}")
+            default = getattr(module, f"default__{name}", None)
+            return getattr(module, f"{engine}__{name}", default)
 
     environment = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - SQL, not HTML
     environment.globals |= {

@@ -10,10 +10,16 @@ from datetime import date
 
 import duckdb
 
-from dagster_project.changes.kept import KEPT, NIGHT, forget_lines, keep_lines
+from dagster_project.changes.kept import KEPT, NIGHT, forget_lines, keep_lines, note_waiting
 from dagster_project.changes.migration import count_moves, store_money
 from dagster_project.changes.models import class_models
-from dagster_project.changes.pairs import HISTORY, both_databases, kept_file, store_pairs
+from dagster_project.changes.pairs import (
+    HISTORY,
+    Neighbours,
+    both_databases,
+    kept_file,
+    store_pairs,
+)
 from dagster_project.changes.questions import ask
 from dagster_project.changes.whatif import KINDS
 from dagster_project.ingest.sql import literal
@@ -53,22 +59,22 @@ def find_changes(
     engine: Engine,
     dates: Sequence[AsOf],
     *,
-    compared: Sequence[AsOf],
+    beside: Neighbours,
     rules_changed: Sequence[date],
 ) -> int:
     """Keep the lines of a run's dates, and find what changed on them and on the dates after them.
 
-    dates: what the run computed. compared: the dates of the history beside them, as they are known.
-    rules_changed: dates on which other rules may hold than on the date before. Gives the number of
-    changes.
+    dates: what the run computed, and what it is compared with, as it is known. beside: which date
+    is compared with which. rules_changed: dates on which other rules may hold than on the date
+    before. Gives the number of changes.
     """
     with both_databases(settings, engine) as connection:
         keep_lines(connection)
         for table, columns in _TABLES.items():
             connection.execute(f"create table if not exists {KEPT}.main.{table} ({columns})")
         _restore(connection, settings)
-        store_pairs(connection, dates, compared=compared, rules_changed=rules_changed)
-        found = _find(connection)
+        store_pairs(connection, dates, previous=beside.previous, rules_changed=rules_changed)
+        found = _find(connection, beside)
         forget_lines(connection, HISTORY)
     return found
 
@@ -92,7 +98,7 @@ def _restore(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             )
 
 
-def _find(connection: duckdb.DuckDBPyConnection) -> int:
+def _find(connection: duckdb.DuckDBPyConnection, beside: Neighbours) -> int:
     execute = connection.execute
     columns = [row[0] for row in execute(f"describe {HISTORY}").fetchall()]
     dimensions = [column for column in columns if column not in IDENTITY]
@@ -110,6 +116,7 @@ def _find(connection: duckdb.DuckDBPyConnection) -> int:
             on labels.dimension = 'change_cause' and causes.cause = labels.code
     """)
     count_moves(connection, dimensions, into=f"{KEPT}.main.{MIGRATION}")
+    note_waiting(connection, compared=beside.previous, waiting=beside.waiting)
     execute("commit")
     row = execute(
         f"select count(*) from {KEPT}.main.{CHANGES} where as_of_date in ({_DATES})"

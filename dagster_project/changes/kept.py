@@ -4,7 +4,7 @@ Cut points, mean scores, cumulated amounts, percentiles and medians depend on ev
 one customer would be with another date's lines, they are kept beside the history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import date
 
 import duckdb
@@ -86,25 +86,59 @@ def keep_lines(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"delete from {target} where as_of_date in {dates}")
         connection.execute(f"insert into {target} by name {rows}")
     connection.execute(
-        f"create table if not exists {KEPT}.kept.dates (as_of_date date primary key)"
+        f"create table if not exists {KEPT}.kept.dates "
+        "(as_of_date date primary key, knowledge_date date)"
     )
-    connection.execute(f"insert or ignore into {KEPT}.kept.dates select as_of_date from {dates}")
+    connection.execute(
+        f"insert or replace into {KEPT}.kept.dates select as_of_date, knowledge_date "
+        f"from {NIGHT}.raw.run_context where as_of_date in {dates}"
+    )
+    connection.execute(
+        f"create table if not exists {KEPT}.kept.waiting (as_of_date date primary key)"
+    )
 
 
 def forget_lines(connection: duckdb.DuckDBPyConnection, history: str) -> None:
     """Forget the lines of dates that are in the history no more."""
-    for table in (*_QUERIES, *_PARTS, "dates"):
+    for table in (*_QUERIES, *_PARTS, "dates", "waiting"):
         connection.execute(
             f"delete from {KEPT}.kept.{table} "
             f"where as_of_date not in (select as_of_date from {history})"
         )
 
 
-def dates_kept(connection: duckdb.DuckDBPyConnection) -> Sequence[date]:
-    """Give the dates whose lines are kept."""
-    exists = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'kept' and table_name = 'dates'"
-    ).fetchone()
-    if not exists or not exists[0]:
-        return []
-    return [row[0] for row in connection.execute("select as_of_date from kept.dates").fetchall()]
+def note_waiting(
+    connection: duckdb.DuckDBPyConnection, *, compared: Collection[date], waiting: Collection[date]
+) -> None:
+    """Note which dates a run that knows more exports has to compare with the date before."""
+    connection.execute(
+        f"delete from {KEPT}.kept.waiting where as_of_date in "
+        "(select unnest(cast($days as date[])))",
+        {"days": list(compared)},
+    )
+    connection.execute(
+        f"insert or ignore into {KEPT}.kept.waiting select unnest(cast($days as date[]))",
+        {"days": list(waiting)},
+    )
+
+
+def knowledge_kept(connection: duckdb.DuckDBPyConnection) -> dict[date, date]:
+    """Give the dates whose lines are kept, and the last export that each was computed with."""
+    if not _has(connection, "dates"):
+        return {}
+    return dict(connection.execute("select as_of_date, knowledge_date from kept.dates").fetchall())
+
+
+def dates_waiting(connection: duckdb.DuckDBPyConnection) -> set[date]:
+    """Give the dates that a run that knows more exports has to compare with the date before."""
+    if not _has(connection, "waiting"):
+        return set()
+    return {row[0] for row in connection.execute("select as_of_date from kept.waiting").fetchall()}
+
+
+def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return bool(
+        connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'kept' and table_name = ?", [table]
+        ).fetchone()
+    )

@@ -1,14 +1,15 @@
 """Which dates are compared: each date of the history with the one before it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 
-from dagster_project.changes.kept import KEPT, NIGHT, dates_kept
+from dagster_project.changes.kept import KEPT, NIGHT, dates_waiting, knowledge_kept
 from dagster_project.ingest.sql import literal
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf
@@ -23,11 +24,14 @@ class Neighbours:
     """What a run's dates are compared with.
 
     previous: by date, the date before it in the history. missing: dates whose lines are not kept,
-    which the run has to compute too.
+    which the run has to compute too. known: the knowledge dates of those that are kept. waiting:
+    dates that a run has to compare which knows more exports.
     """
 
     previous: dict[date, date]
-    missing: list[date]
+    missing: list[date] = field(default_factory=list)
+    known: dict[date, date] = field(default_factory=dict)
+    waiting: list[date] = field(default_factory=list)
 
 
 def kept_file(settings: Settings) -> Path:
@@ -35,17 +39,37 @@ def kept_file(settings: Settings) -> Path:
     return settings.work_dir / "history.duckdb"
 
 
-def neighbours(settings: Settings, history: Sequence[date], days: Sequence[date]) -> Neighbours:
-    """Find the dates before and after those of a run: what follows a new date has to be redone."""
-    every = sorted({*history, *days})
-    before = dict(zip(every[1:], every, strict=False))
-    previous = {day: earlier for day, earlier in before.items() if {day, earlier} & set(days)}
-    needed = {*previous, *previous.values()} - set(days)
-    kept: set[date] = set()
-    if needed and kept_file(settings).exists():
+def neighbours(
+    settings: Settings, history: Sequence[date], days: Sequence[date], *, newest: date
+) -> Neighbours:
+    """Find the dates before and after those of a run: what follows a new date has to be redone.
+
+    newest: the last export that the run sees. What happened on a date that was computed with later
+    ones cannot be told by it: such a date waits, and the next run that sees them takes it up.
+    """
+    known: dict[date, date] = {}
+    waiting: set[date] = set()
+    if kept_file(settings).exists():
         with duckdb.connect(str(kept_file(settings))) as connection:
-            kept = set(dates_kept(connection))
-    return Neighbours(previous=previous, missing=sorted(needed - kept))
+            known, waiting = knowledge_kept(connection), dates_waiting(connection)
+    every = sorted({*history, *days})
+    pairs = {
+        day: earlier
+        for earlier, day in pairwise(every)
+        if {day, earlier} & set(days) or day in waiting
+    }
+    previous = {
+        day: earlier
+        for day, earlier in pairs.items()
+        if all(one in days or known.get(one, one) <= newest for one in (day, earlier))
+    }
+    needed = {*previous, *previous.values()} - set(days)
+    return Neighbours(
+        previous=previous,
+        missing=sorted(needed - set(known)),
+        known={day: known[day] for day in needed & set(known)},
+        waiting=sorted(set(pairs) - set(previous)),
+    )
 
 
 @contextmanager
@@ -65,43 +89,35 @@ def store_pairs(
     connection: duckdb.DuckDBPyConnection,
     dates: Sequence[AsOf],
     *,
-    compared: Sequence[AsOf],
+    previous: Mapping[date, date],
     rules_changed: Sequence[date],
 ) -> None:
-    """Write whatif.moments (a date and its exports) and whatif.pairs (a date and the one before).
-
-    A pair is made anew if the run computed either of its dates.
-    """
+    """Write whatif.pairs: a date and the one before, each with the exports that it was known by."""
     connection.execute(
         "create table whatif.moments (as_of_date date, knowledge_date date, attribute_date date, "
-        "window_start date, is_new boolean, has_new_rules boolean)"
+        "window_start date, previous date, has_new_rules boolean)"
     )
-    fresh = {one.as_of_date for one in dates if one.is_requested}
     connection.executemany(
         "insert into whatif.moments values (?, ?, ?, ?, ?, ?)",
         [
             (
-                day,
+                one.as_of_date,
                 one.knowledge_date,
                 one.attribute_date,
                 one.window_start,
-                day in fresh,
-                day in rules_changed,
+                previous.get(one.as_of_date),
+                one.as_of_date in rules_changed,
             )
-            for day, one in {one.as_of_date: one for one in (*compared, *dates)}.items()
+            for one in dates
         ],
     )
-    connection.execute(f"""
+    connection.execute("""
         create table whatif.pairs as
         select
             today.*,
             before.knowledge_date as previous_known,
             before.attribute_date as previous_attribute,
             before.window_start as previous_window
-        from (
-            select *, lag(as_of_date) over (order by as_of_date) as previous
-            from whatif.moments semi join {HISTORY} as history using (as_of_date)
-        ) as today
+        from whatif.moments as today
         inner join whatif.moments as before on today.previous = before.as_of_date
-        where today.is_new or before.is_new
     """)

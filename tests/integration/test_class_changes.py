@@ -9,7 +9,7 @@ import pytest
 
 from dagster_project.changes.causes import CHANGES, find_changes
 from dagster_project.changes.models import CLASSES, DATABASE, class_models
-from dagster_project.changes.pairs import HISTORY, both_databases, kept_file
+from dagster_project.changes.pairs import HISTORY, Neighbours, both_databases, kept_file
 from dagster_project.changes.whatif import KINDS, WhatIf
 from dagster_project.settings import Settings
 from dagster_project.transform.context import Exports, run_dates
@@ -221,7 +221,8 @@ def test_a_rule_in_force_since_today_is_the_cause(settings: Settings) -> None:
     dates = run_dates(
         [YESTERDAY, TODAY], exports=Exports(first=YESTERDAY, newest=TODAY), settings=settings
     )
-    find_changes(settings, engine, dates[1:], compared=dates[:1], rules_changed=[TODAY])
+    beside = Neighbours(previous={TODAY: YESTERDAY})
+    find_changes(settings, engine, dates, beside=beside, rules_changed=[TODAY])
     with duckdb.connect(str(kept_file(settings)), read_only=True) as connection:
         causes = connection.execute(
             f"select distinct cause from {CHANGES} where to_value = 'new' and from_value = 'stable'"

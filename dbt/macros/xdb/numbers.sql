@@ -48,7 +48,7 @@
 {% macro duckdb__rounded(expression) -%}
     coalesce(
         cast(round(try_cast({{ expression }} as decimal(18, 12)), 6) as double),
-        {{ kefen.default__rounded(expression) }}
+        {{ default__rounded(expression) }}
     )
 {%- endmacro %}
 

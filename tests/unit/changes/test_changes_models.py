@@ -1,5 +1,6 @@
 """The compiled models that questions are asked of, and the dates that are compared."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dagster_project.changes.models import (
 )
 from dagster_project.changes.pairs import kept_file, neighbours
 from dagster_project.changes.whatif import FACTS, SOURCE_MAP, statements_of
+from dagster_project.settings import Settings
 from tests.support import demo_settings
 
 QUERY = "with a as (\n  select f(1) as x\n),\n\nb as (\n  select * from a\n)\n\nselect * from b"
@@ -57,12 +59,45 @@ def test_dates_before_and_after_are_compared(tmp_path: Path) -> None:
     settings.work_dir.mkdir()
     day = date(2026, 3, 5)
     history = [date(2026, 3, 1), date(2026, 3, 3), date(2026, 3, 9), date(2026, 3, 20)]
-    found = neighbours(settings, history, [day])
+    newest = date(2026, 4, 1)
+    found = neighbours(settings, history, [day], newest=newest)
     assert found.previous == {day: date(2026, 3, 3), date(2026, 3, 9): day}
     assert found.missing == [date(2026, 3, 3), date(2026, 3, 9)]
+    _keep(settings, {date(2026, 3, 3): date(2026, 3, 4)})
+    found = neighbours(settings, history, [day], newest=newest)
+    assert found.missing == [date(2026, 3, 9)]
+    assert found.known == {date(2026, 3, 3): date(2026, 3, 4)}
+    assert found.waiting == []
+    assert neighbours(settings, [], [day], newest=newest).previous == {}
+
+
+def test_a_date_that_was_computed_with_later_exports_waits_for_a_run_that_sees_them(
+    tmp_path: Path,
+) -> None:
+    settings = demo_settings(tmp_path)
+    settings.work_dir.mkdir()
+    first, second, third = (date(2026, 3, day) for day in (1, 2, 3))
+    _keep(settings, {first: first, third: third})
+    found = neighbours(settings, [first, third], [second], newest=second)
+    assert found.previous == {second: first}
+    assert found.waiting == [third]
+    # A date whose lines are lost was computed with the exports of its day.
+    _keep(settings, {first: first})
+    found = neighbours(settings, [first, third], [second], newest=second)
+    assert (found.waiting, found.missing) == ([third], [])
+    _keep(settings, {day: day for day in (first, second, third)}, waiting=[third])
+    late = date(2026, 3, 9)
+    found = neighbours(settings, [first, second, third], [late], newest=late)
+    assert found.previous == {third: second, late: third}
+    assert found.waiting == []
+
+
+def _keep(settings: Settings, known: dict[date, date], waiting: Sequence[date] = ()) -> None:
+    kept_file(settings).unlink(missing_ok=True)
     with duckdb.connect(str(kept_file(settings))) as connection:
-        connection.execute(
-            "create schema kept; create table kept.dates as select date '2026-03-03' as as_of_date"
-        )
-    assert neighbours(settings, history, [day]).missing == [date(2026, 3, 9)]
-    assert neighbours(settings, [], [day]).previous == {}
+        connection.execute("create schema kept")
+        connection.execute("create table kept.dates (as_of_date date, knowledge_date date)")
+        connection.executemany("insert into kept.dates values (?, ?)", list(known.items()))
+        connection.execute("create table kept.waiting (as_of_date date)")
+        for day in waiting:
+            connection.execute("insert into kept.waiting values (?)", [day])

@@ -26,12 +26,12 @@ from dagster_project.transform.dbt import dbt_environment
 from dagster_project.transform.spark_session import close_spark_session
 from tests.support import RUN_COLUMNS, RUN_TABLES, DbtFailedError, demo_settings, tables_of
 
+SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
 # Tables of a few hundred rows: compiling a query costs more than running it.
 SMALL = {
     "spark.driver.memory": "2g",
-    "spark.driver.extraJavaOptions": (
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
-    ),
+    # The metastore of a test need not survive a power cut.
+    "spark.driver.extraJavaOptions": f"{SMALL_JVM} -Dderby.system.durability=test",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
@@ -44,6 +44,7 @@ ON_CLUSTER = SMALL | {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.executor.memory": "512m",
     "spark.executor.cores": "1",
+    "spark.executor.extraJavaOptions": SMALL_JVM,
     "spark.sql.shuffle.partitions": "2",
 }
 DOUBLE_TOLERANCE = 1e-9

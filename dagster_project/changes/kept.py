@@ -86,11 +86,11 @@ def keep_lines(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"delete from {target} where as_of_date in {dates}")
         connection.execute(f"insert into {target} by name {rows}")
     connection.execute(
-        f"create table if not exists {KEPT}.kept.dates "
+        f"create table if not exists {KEPT}.kept.knowledge "
         "(as_of_date date primary key, knowledge_date date)"
     )
     connection.execute(
-        f"insert or replace into {KEPT}.kept.dates select as_of_date, knowledge_date "
+        f"insert or replace into {KEPT}.kept.knowledge select as_of_date, knowledge_date "
         f"from {NIGHT}.raw.run_context where as_of_date in {dates}"
     )
     connection.execute(
@@ -100,7 +100,7 @@ def keep_lines(connection: duckdb.DuckDBPyConnection) -> None:
 
 def forget_lines(connection: duckdb.DuckDBPyConnection, history: str) -> None:
     """Forget the lines of dates that are in the history no more."""
-    for table in (*_QUERIES, *_PARTS, "dates", "waiting"):
+    for table in (*_QUERIES, *_PARTS, "knowledge", "waiting"):
         connection.execute(
             f"delete from {KEPT}.kept.{table} "
             f"where as_of_date not in (select as_of_date from {history})"
@@ -124,9 +124,11 @@ def note_waiting(
 
 def knowledge_kept(connection: duckdb.DuckDBPyConnection) -> dict[date, date]:
     """Give the dates whose lines are kept, and the last export that each was computed with."""
-    if not _has(connection, "dates"):
+    if not _has(connection, "knowledge"):
         return {}
-    return dict(connection.execute("select as_of_date, knowledge_date from kept.dates").fetchall())
+    return dict(
+        connection.execute("select as_of_date, knowledge_date from kept.knowledge").fetchall()
+    )
 
 
 def dates_waiting(connection: duckdb.DuckDBPyConnection) -> set[date]:

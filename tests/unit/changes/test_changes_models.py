@@ -69,6 +69,13 @@ def test_dates_before_and_after_are_compared(tmp_path: Path) -> None:
     assert found.known == {date(2026, 3, 3): date(2026, 3, 4)}
     assert found.waiting == []
     assert neighbours(settings, [], [day], newest=newest).previous == {}
+    # What a version that noted no knowledge dates had kept is computed again.
+    kept_file(settings).unlink()
+    with duckdb.connect(str(kept_file(settings))) as connection:
+        connection.execute("create schema kept; create table kept.dates (as_of_date date)")
+        connection.execute("insert into kept.dates values ('2026-03-03')")
+    found = neighbours(settings, history, [day], newest=newest)
+    assert found.missing == [date(2026, 3, 3), date(2026, 3, 9)]
 
 
 def test_a_date_that_was_computed_with_later_exports_waits_for_a_run_that_sees_them(
@@ -96,8 +103,8 @@ def _keep(settings: Settings, known: dict[date, date], waiting: Sequence[date] =
     kept_file(settings).unlink(missing_ok=True)
     with duckdb.connect(str(kept_file(settings))) as connection:
         connection.execute("create schema kept")
-        connection.execute("create table kept.dates (as_of_date date, knowledge_date date)")
-        connection.executemany("insert into kept.dates values (?, ?)", list(known.items()))
+        connection.execute("create table kept.knowledge (as_of_date date, knowledge_date date)")
+        connection.executemany("insert into kept.knowledge values (?, ?)", list(known.items()))
         connection.execute("create table kept.waiting (as_of_date date)")
         for day in waiting:
             connection.execute("insert into kept.waiting values (?)", [day])

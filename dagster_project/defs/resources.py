@@ -5,6 +5,7 @@ time limit is set, and the end of a run is logged and told.
 """
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ from dagster_project.night import record_failure, release, run_id_of
 from dagster_project.notices.notice import FailedStep
 from dagster_project.notices.send import send
 from dagster_project.settings import PROJECT_DIR, Settings, load_settings
-from dagster_project.transform.dbt import dbt_executable
+from dagster_project.transform.dbt import DBT_CHILD
 from dagster_project.watchdog import TimeLimit, time_limit
 
 LOGGER = logging.getLogger(__name__)
@@ -216,7 +217,8 @@ def dbt_resource() -> DbtCommand:
     return DbtCommand(
         project_dir=str(PROJECT_DIR),
         profiles_dir=str(PROJECT_DIR / "dbt"),
-        dbt_executable=str(dbt_executable()),
+        dbt_executable=sys.executable,
+        global_config_flags=list(DBT_CHILD),
     )
 
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagster_project.settings import PROJECT_DIR, Settings
+from dagster_project.transform import dbt_child
+
+# What Python runs instead of dbt when the models are part of a run.
+DBT_CHILD = ("-m", dbt_child.__name__)
 
 
 class DbtError(Exception):
@@ -15,12 +19,12 @@ class DbtError(Exception):
 
 
 def run_dbt(settings: Settings, arguments: Sequence[str]) -> None:
-    """Run a dbt command on this project, as a process of its own whose locks die with it.
+    """Run a dbt command on this project, as a process of its own that ends with this one.
 
     Raises DbtError with what dbt said.
     """
     done = subprocess.run(
-        [str(dbt_executable()), "--quiet", *arguments],
+        [sys.executable, *DBT_CHILD, "--quiet", *arguments],
         cwd=PROJECT_DIR,
         env=os.environ | dbt_environment(settings),
         capture_output=True,
@@ -99,6 +103,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "none",
         # Nobody reads the artifacts of a night: models and their rows are in Dagster's events.
         "DBT_WRITE_JSON": "false",
+        dbt_child.PARENT: str(os.getpid()),
         "KEFEN_ENGINE": settings.engine,
         "KEFEN_SPARK_METHOD": settings.spark.method,
         "KEFEN_SPARK_HOST": settings.spark.host,

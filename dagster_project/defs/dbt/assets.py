@@ -1,7 +1,7 @@
 """The models in two steps, so that the rules can judge the records between them."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -100,15 +100,7 @@ def _build(
     release(night.settings)
     os.environ.update(dbt_environment(night.settings))
     # All events first: what dbt did is told once, of the attempt that passed.
-    events = attempts()(
-        lambda: list(
-            dbt.cli(
-                ["build", "--exclude-resource-type", "unit_test", *arguments],
-                context=context,
-                target_path=night.settings.work_dir / "dbt_target",
-            ).stream()
-        )
-    )
+    events = attempts()(lambda: _events(context, dbt, night, arguments))
     rows = row_counts(night.settings)
     for event in events:
         if isinstance(event, Output) and event.output_name in rows:
@@ -117,3 +109,19 @@ def _build(
             )
         else:
             yield event
+
+
+def _events(
+    context: AssetExecutionContext, dbt: DbtCliResource, night: Night, arguments: Sequence[str]
+) -> list[Any]:
+    invocation = dbt.cli(
+        ["build", "--exclude-resource-type", "unit_test", *arguments],
+        context=context,
+        target_path=night.settings.work_dir / "dbt_target",
+    )
+    try:
+        return list(invocation.stream())
+    finally:
+        # An event that cannot be kept ends the step: dbt would go on without the lock.
+        invocation.process.kill()
+        invocation.process.wait()

@@ -17,12 +17,13 @@
 {% endmaterialization %}
 
 {#- A table that keeps a set of rows per as_of_date, on DuckDB: what the run computed replaces its
-    dates in one transaction. Columns that are new are added; those that are gone stay, null for new
-    rows. dbt-duckdb's own asks the catalog for the columns again and again. -#}
+    dates in one transaction, also where there is nothing now. Columns that are new are added; those
+    that are gone stay, null for new rows. dbt-duckdb's own writes every row twice and asks the catalog
+    for the columns again and again. -#}
 {% materialization incremental, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set built = this.incorporate(type='table') -%}
-    {%- set computed = this.identifier ~ '__computed' -%}
+    {%- set shape = this.identifier ~ '__shape' -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- if existing is none or should_full_refresh() -%}
@@ -31,24 +32,25 @@
             {{ create_table_as(False, built, compiled_code) }}
         {%- endcall %}
     {%- else -%}
-        {% call statement('main') -%}
-            create or replace temp table {{ computed }} as {{ compiled_code }}
+        {% call statement('shape') -%}
+            create or replace temp table {{ shape }} as from ({{ compiled_code }}) limit 0
         {%- endcall %}
         {%- set added = run_query(
-            "select column_name, data_type from duckdb_columns() where table_name = '" ~ computed
+            "select column_name, data_type from duckdb_columns() where table_name = '" ~ shape
             ~ "' and column_name not in (select column_name from duckdb_columns() where table_name = '"
             ~ this.identifier ~ "' and schema_name = '" ~ this.schema ~ "' and not internal)"
         ) -%}
-        {% call statement('replace_dates') -%}
+        {% call statement('main') -%}
             {%- for column in added.rows %}
                 alter table {{ built }} add column {{ adapter.quote(column[0]) }} {{ column[1] }};
             {%- endfor %}
             delete from {{ built }}
             where {{ config.require('unique_key') }} in (
-                select {{ config.require('unique_key') }} from {{ computed }}
+                select {{ config.require('unique_key') }} from {{ source('raw', 'run_context') }}
+                where is_requested
             );
-            insert into {{ built }} by name from {{ computed }};
-            drop table temp.{{ computed }}
+            insert into {{ built }} by name {{ compiled_code }};
+            drop table temp.{{ shape }}
         {%- endcall %}
     {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}

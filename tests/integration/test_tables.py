@@ -77,3 +77,16 @@ def test_a_table_by_date_gets_the_dates_of_the_run_anew_and_new_columns(
         settings.work_db,
         f"select as_of_date, count(*), count(age_band) {history} group by all order by all",
     ) == [(FIRST - timedelta(days=1), rows, 0), (FIRST, rows, rows)]
+
+
+def test_a_table_by_date_without_rows_for_the_date_of_the_run_has_none_left(
+    second_evening: Callable[..., Settings],
+) -> None:
+    settings = second_evening()
+    count = "select count(*) from clv_parameters"
+    assert query(settings.work_db, count) == [(1,)]
+    _change(settings, "delete from raw.clv_fits")
+
+    run_dbt_here(settings, ["run", "--select", "clv_parameters"])
+
+    assert query(settings.work_db, count) == [(0,)]

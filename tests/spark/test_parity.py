@@ -1,8 +1,8 @@
-"""The same nights on DuckDB and on Spark publish equal tables: two in a row, and the second again.
+"""The same nights on DuckDB and on Spark publish equal tables: two in a row.
 
 The first one runs on Spark as the command line runs it: Dagster, dbt as a child, Great
-Expectations, whose verdicts are those on DuckDB. The others take the short way; the last one runs
-on a real cluster, of whose two workers one dies while the models run.
+Expectations, whose verdicts are those on DuckDB. The second takes the short way. A night that is
+run again is in test_rerun, which runs beside this.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,9 @@ import pytest
 from dagster_project.demo import write_demo_exports
 from dagster_project.night import judge
 from dagster_project.settings import Settings
-from dagster_project.transform.spark_session import warehouse_dir
 from expectations.rules import Stage, load_rules
 from expectations.runner import CheckResult
-from tests.spark.cluster import losing_a_worker, running_cluster
 from tests.spark.support import (
-    ON_CLUSTER,
     one_session,
     run_light_spark_night,
     spark_settings,
@@ -31,12 +28,12 @@ from tests.support import NOW, deliver, demo_settings, published, run_light_nigh
 pytestmark = pytest.mark.spark
 
 LAST = date(2026, 11, 20)
-NAMES = ("first", "second", "again")
+NAMES = ("first", "second")
 
 
 @dataclass(frozen=True)
 class Nights:
-    """Both homes after three nights, the publications of each, and the verdicts of the first."""
+    """Both homes after two nights, the publications of each, and the verdicts of the first."""
 
     embedded: Settings
     distributed: Settings
@@ -60,10 +57,9 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
             copies[-1].write_bytes(published(settings.home).read_bytes())
         pairs[name] = (copies[0], copies[1])
 
-    def start(number: int, day: date | None) -> datetime:
+    def start(number: int, day: date) -> datetime:
         for settings in (embedded, distributed):
-            if day:
-                deliver(world, settings, day)
+            deliver(world, settings, day)
         now = NOW + timedelta(minutes=number)
         run_light_night(embedded, now=now)
         return now
@@ -79,12 +75,6 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
             verdicts[stage] = (on_duckdb, on_spark)
         run_light_spark_night(distributed, now=start(1, LAST), seeds=False)
     keep(NAMES[1])
-    with running_cluster(kept, workers=2) as cluster:
-        distributed = spark_settings(distributed.home, master=cluster.master_url, conf=ON_CLUSTER)
-        now = start(2, None)
-        with one_session(), losing_a_worker(cluster, warehouse_dir(distributed)):
-            run_light_spark_night(distributed, now=now, seeds=False)
-    keep(NAMES[2])
     return Nights(embedded, distributed, pairs, verdicts)
 
 

@@ -17,6 +17,7 @@ from dagster_project.changes.pairs import (
     HISTORY,
     Neighbours,
     both_databases,
+    both_dates,
     kept_file,
     store_pairs,
 )
@@ -146,18 +147,7 @@ def _store_changed(connection: duckdb.DuckDBPyConnection, dimensions: Sequence[s
                 coalesce(today.previous, before.previous) as previous,
                 coalesce(today.customer_key, before.customer_key) as customer_key,
                 unnest([{lines}]) as line
-            from (
-                select pairs.as_of_date as pair_date, pairs.previous, history.*
-                from {HISTORY} as history
-                inner join whatif.pairs as pairs on history.as_of_date = pairs.as_of_date
-            ) as today
-            full outer join (
-                select pairs.as_of_date as pair_date, pairs.previous, history.*
-                from {HISTORY} as history
-                inner join whatif.pairs as pairs on history.as_of_date = pairs.previous
-            ) as before
-                on today.pair_date = before.pair_date
-                and today.customer_key = before.customer_key
+            from {both_dates()}
             where {differs}
         ) as found
         where found.line.from_value is distinct from found.line.to_value

@@ -6,7 +6,7 @@ import duckdb
 
 from dagster_project.changes.kept import NIGHT
 from dagster_project.changes.models import DATABASE, ClassModels
-from dagster_project.changes.pairs import HISTORY
+from dagster_project.changes.pairs import both_dates
 
 METRICS = "int_purchases__customer_metrics"
 
@@ -32,22 +32,15 @@ def count_moves(
         select as_of_date, previous, {names}, {before}, {today}, count(*),
             coalesce(sum(monetary_base), 0)
         from (
-            select everybody.as_of_date, everybody.previous, money.monetary_base, {named}
+            select everybody.*, money.monetary_base
             from (
-                select pairs.as_of_date, pairs.previous, history.customer_key
-                from whatif.pairs as pairs
-                inner join {HISTORY} as history on pairs.as_of_date = history.as_of_date
-                union
-                select pairs.as_of_date, pairs.previous, history.customer_key
-                from whatif.pairs as pairs
-                inner join {HISTORY} as history on pairs.previous = history.as_of_date
+                select
+                    coalesce(today.pair_date, before.pair_date) as as_of_date,
+                    coalesce(today.previous, before.previous) as previous,
+                    coalesce(today.customer_key, before.customer_key) as customer_key,
+                    {named}
+                from {both_dates()}
             ) as everybody
-            left join {HISTORY} as today
-                on everybody.as_of_date = today.as_of_date
-                and everybody.customer_key = today.customer_key
-            left join {HISTORY} as before
-                on everybody.previous = before.as_of_date
-                and everybody.customer_key = before.customer_key
             left join whatif.money as money
                 on everybody.as_of_date = money.as_of_date
                 and everybody.customer_key = money.customer_key

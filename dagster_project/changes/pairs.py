@@ -121,3 +121,20 @@ def store_pairs(
         from whatif.moments as today
         inner join whatif.moments as before on today.previous = before.as_of_date
     """)
+
+
+def both_dates() -> str:
+    """Write the relation of today's and the date before's classes of each pair, per customer.
+
+    today, before: rows of the history, with pair_date and previous; one of them may be missing.
+    """
+    today, before = (
+        "(select pairs.as_of_date as pair_date, pairs.previous, history.* "
+        f"from {HISTORY} as history "
+        f"inner join whatif.pairs as pairs on history.as_of_date = pairs.{day}) as {name}"
+        for day, name in (("as_of_date", "today"), ("previous", "before"))
+    )
+    return (
+        f"{today} full outer join {before} "
+        "on today.pair_date = before.pair_date and today.customer_key = before.customer_key"
+    )

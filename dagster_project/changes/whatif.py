@@ -244,7 +244,7 @@ class WhatIf:
         self._connection = connection
         self._models = models
         self._statements = statements_of(models)
-        connection.execute(f"attach ':memory:' as {DATABASE} (row_group_size 16384)")
+        connection.execute(f"attach ':memory:' as {DATABASE}")
 
     def fetch(self, sql: str) -> pa.Table:
         """Run a query on the twins, for the predictions."""

@@ -29,8 +29,10 @@ TIME_SUFFIXES = ("_date", "_at", "_on", "_day", "valid_from", "valid_to", "known
 WHOLE = (exp.Floor, exp.Ceil, exp.Extract, exp.Count, exp.Null, exp.RowNumber, exp.Predicate)
 COUNTS = {
     *("orders", "window_orders", "frequency", "score", "customers", "entered", "mentions"),
-    *("interactions_30d", "interactions_90d", "contacts_30d"),
-    *("two_way_contacts", "two_way_contacts_180d"),
+    *("interactions", "interactions_30d", "interactions_90d", "contacts", "contacts_30d"),
+    *("two_way_contacts", "two_way_contacts_180d", "attempts", "successes"),
+    *("window_interactions", "window_attempts", "window_successes"),
+    *("open_deals", "qualified_leads"),
     *("evaluated", "failed", "not_applicable", "classes_to_review", "reopened", "times_opened"),
 }
 FORBIDDEN_FUNCTIONS = {
@@ -94,12 +96,20 @@ def _cast_to_whole(node: exp.Expression) -> str | None:
     if isinstance(node, exp.TryCast):
         return "text with decimals is rounded or null: use text_to_decimal"
     value = node.this.unnest()
-    value = value.this if isinstance(value, exp.Window) else value
+    value = value.this if isinstance(value, exp.Window) else _summed(value)
     if isinstance(value, WHOLE) or (isinstance(value, exp.Column) and value.name in COUNTS):
         return None
     if isinstance(value, exp.Anonymous) and value.name.startswith("xdb_"):
         return None
     return "decimals are rounded or cut: take floor or round first, or add the column to COUNTS"
+
+
+def _summed(value: exp.Expression) -> exp.Expression:
+    """Give what sum_of_counts sums up: of whole numbers the sum is whole."""
+    if isinstance(value, exp.Coalesce) and value.expressions == [exp.Literal.number(0)]:
+        total = value.this.this if isinstance(value.this, exp.Filter) else value.this
+        return total.this if isinstance(total, exp.Sum) else value
+    return value
 
 
 def _cast_to_time(node: exp.Expression) -> str | None:

@@ -138,11 +138,11 @@ select
     interaction_kind,
     valid_from as known_from,
     valid_to as known_to,
-    sum(interactions) as interactions,
-    sum(two_way_contacts) as two_way_contacts,
-    sum(contacts) as contacts,
-    sum(attempts) as attempts,
-    sum(successes) as successes
+    {{ sum_of_counts('interactions') }} as interactions,
+    {{ sum_of_counts('two_way_contacts') }} as two_way_contacts,
+    {{ sum_of_counts('contacts') }} as contacts,
+    {{ sum_of_counts('attempts') }} as attempts,
+    {{ sum_of_counts('successes') }} as successes
 from party_events
 where event_date is not null
 group by party_type, party_key, event_date, interaction_kind, valid_from, valid_to

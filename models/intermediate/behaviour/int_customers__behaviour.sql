@@ -35,25 +35,25 @@ totals as (
     select
         as_of_date,
         party_key,
-        sum(interactions_30d) as interactions_30d,
-        sum(interactions_90d) as interactions_90d,
-        sum(contacts_30d) as contacts_30d,
-        sum(two_way_contacts_180d) as two_way_contacts_180d,
+        {{ sum_of_counts('interactions_30d') }} as interactions_30d,
+        {{ sum_of_counts('interactions_90d') }} as interactions_90d,
+        {{ sum_of_counts('contacts_30d') }} as contacts_30d,
+        {{ sum_of_counts('two_way_contacts_180d') }} as two_way_contacts_180d,
         max(last_interaction_date) as last_interaction_date,
         max(last_two_way_contact_date) as last_two_way_contact_date,
-        coalesce(sum(window_interactions) filter (where behavior_channel = 'online'), 0)
+        {{ sum_of_counts('window_interactions', "behavior_channel = 'online'") }}
             as online_interactions,
-        coalesce(sum(window_interactions) filter (where behavior_channel = 'offline'), 0)
+        {{ sum_of_counts('window_interactions', "behavior_channel = 'offline'") }}
             as offline_interactions,
         max(case when behavior_channel = 'online' then last_interaction_date end)
             as last_online_date,
         max(case when behavior_channel = 'offline' then last_interaction_date end)
             as last_offline_date,
-        coalesce(sum(window_attempts) filter (where preferred_channel = 'phone'), 0) as calls,
-        coalesce(sum(window_successes) filter (where preferred_channel = 'phone'), 0)
+        {{ sum_of_counts('window_attempts', "preferred_channel = 'phone'") }} as calls,
+        {{ sum_of_counts('window_successes', "preferred_channel = 'phone'") }}
             as calls_answered,
-        coalesce(sum(window_attempts) filter (where preferred_channel = 'online'), 0) as messages,
-        coalesce(sum(window_successes) filter (where preferred_channel = 'online'), 0) as responses
+        {{ sum_of_counts('window_attempts', "preferred_channel = 'online'") }} as messages,
+        {{ sum_of_counts('window_successes', "preferred_channel = 'online'") }} as responses
     from kinds
     group by as_of_date, party_key
 ),
@@ -171,11 +171,11 @@ select
     measured.age_days,
     measured.online_interactions,
     measured.offline_interactions,
-    cast(measured.interactions_30d as bigint) as interactions_30d,
-    cast(measured.interactions_90d as bigint) as interactions_90d,
+    measured.interactions_30d,
+    measured.interactions_90d,
     measured.last_interaction_date,
-    cast(measured.two_way_contacts_180d as bigint) as two_way_contacts_180d,
-    cast(measured.contacts_30d as bigint) as contacts_30d,
+    measured.two_way_contacts_180d,
+    measured.contacts_30d,
     measured.last_two_way_contact_date,
     {{ behavior_class_of(named_inputs('measured', [
         'delivers_activities', 'interactions_30d', 'interactions_90d', 'age_days',

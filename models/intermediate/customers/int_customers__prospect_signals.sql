@@ -79,9 +79,9 @@ signals as (
 select
     signals.as_of_date,
     source_map.customer_key,
-    sum(signals.open_deals) as open_deals,
-    sum(signals.two_way_contacts) as two_way_contacts,
-    sum(signals.qualified_leads) as qualified_leads,
+    {{ sum_of_counts('signals.open_deals') }} as open_deals,
+    {{ sum_of_counts('signals.two_way_contacts') }} as two_way_contacts,
+    {{ sum_of_counts('signals.qualified_leads') }} as qualified_leads,
     max(signals.probability_pct) as best_probability_pct,
     max(signals.is_stated) as is_stated,
     sum(cast(signals.amount_base as double) * cast(signals.probability_pct as double)) / 100

@@ -62,28 +62,26 @@ counted as (
         min(case when seen.orders > 0 then seen.event_date end) as first_purchase_date,
         max(case when seen.orders > 0 then seen.event_date end) as last_purchase_date,
         count(*) filter (where seen.orders > 0) as purchase_days,
-        coalesce(sum(seen.orders), 0) as orders,
-        coalesce(sum(seen.amount_base), 0) as lifetime_base,
+        {{ sum_of_counts('seen.orders') }} as orders,
+        {{ sum_of_money('seen.amount_base') }} as lifetime_base,
         count(*) filter (where seen.orders > 0 and seen.in_window) as window_purchase_days,
-        coalesce(sum(seen.orders) filter (where seen.in_window), 0) as window_orders,
-        coalesce(sum(seen.amount_base) filter (where seen.in_window), 0) as monetary_base,
+        {{ sum_of_counts('seen.orders', 'seen.in_window') }} as window_orders,
+        {{ sum_of_money('seen.amount_base', 'seen.in_window') }} as monetary_base,
         count(*) filter (where seen.orders > 0 and seen.in_recent) as recent_purchase_days,
-        coalesce(sum(seen.amount_base) filter (where seen.in_recent), 0) as recent_base,
+        {{ sum_of_money('seen.amount_base', 'seen.in_recent') }} as recent_base,
         count(*) filter (where seen.orders > 0 and seen.in_prior) as prior_purchase_days,
-        coalesce(sum(seen.amount_base) filter (where seen.in_prior), 0) as prior_base,
-        coalesce(sum(seen.net_base), 0) as net_base,
-        coalesce(sum(seen.costed_net_base), 0) as costed_net_base,
-        coalesce(sum(seen.costed_net_base - seen.cost_base), 0)
+        {{ sum_of_money('seen.amount_base', 'seen.in_prior') }} as prior_base,
+        {{ sum_of_money('seen.net_base') }} as net_base,
+        {{ sum_of_money('seen.costed_net_base') }} as costed_net_base,
+        {{ sum_of_money('seen.costed_net_base - seen.cost_base') }}
             as profit_contribution_base,
-        coalesce(
-            sum(seen.costed_net_base - seen.cost_base) filter (where seen.in_window),
-            0
-        ) as window_profit_base,
-        coalesce(sum(seen.net_base) filter (where seen.in_window), 0) as window_net_base,
-        coalesce(sum(seen.units) filter (where seen.in_window), 0) as window_units,
-        coalesce(sum(seen.online_base) filter (where seen.in_window), 0)
+        {{ sum_of_money('seen.costed_net_base - seen.cost_base', 'seen.in_window') }}
+            as window_profit_base,
+        {{ sum_of_money('seen.net_base', 'seen.in_window') }} as window_net_base,
+        {{ sum_of_money('seen.units', 'seen.in_window') }} as window_units,
+        {{ sum_of_money('seen.online_base', 'seen.in_window') }}
             as window_online_base,
-        coalesce(sum(seen.offline_base) filter (where seen.in_window), 0)
+        {{ sum_of_money('seen.offline_base', 'seen.in_window') }}
             as window_offline_base,
         max(case when seen.online_base > 0 then seen.event_date end) as last_online_date,
         max(case when seen.offline_base > 0 then seen.event_date end) as last_offline_date,

@@ -182,7 +182,7 @@ class History(_Strict):
 class Backfill(_Strict):
     """How much history is computed at once; max_rows: customers x dates in memory together."""
 
-    max_rows: int = Field(default=3_000_000, ge=1)
+    max_rows: int = Field(default=5_000_000, ge=1)
 
 
 class DuckDB(_Strict):

@@ -5,17 +5,23 @@ Expectations, whose verdicts are those on DuckDB. The second takes the short way
 run again is in test_rerun, which runs beside this.
 """
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import get_args
+from unittest import mock
 
 import pytest
 
 from dagster_project.demo import write_demo_exports
 from dagster_project.night import judge
 from dagster_project.settings import Settings
-from expectations.rules import Stage, load_rules
+from dagster_project.transform.engines.spark import SparkEngine
+from expectations.rules import Rule, Stage, load_rules
 from expectations.runner import CheckResult
 from tests.spark.support import (
     one_session,
@@ -41,6 +47,22 @@ class Nights:
     verdicts: dict[str, tuple[list[CheckResult], list[CheckResult]]]
 
 
+@contextmanager
+def noting_verdicts() -> Iterator[dict[str, list[CheckResult]]]:
+    """Note what the rules say on Spark during a night, by stage."""
+    noted: dict[str, list[CheckResult]] = {}
+    judge_on_spark = SparkEngine.judge
+
+    def judge_and_note(
+        engine: SparkEngine, *, stage: Stage, rules: Sequence[Rule]
+    ) -> list[CheckResult]:
+        noted[stage] = judge_on_spark(engine, stage=stage, rules=rules)
+        return noted[stage]
+
+    with mock.patch.object(SparkEngine, "judge", judge_and_note):
+        yield noted
+
+
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     world, kept = tmp_path_factory.mktemp("world"), tmp_path_factory.mktemp("kept")
@@ -60,21 +82,25 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     def start(number: int, day: date) -> datetime:
         for settings in (embedded, distributed):
             deliver(world, settings, day)
-        now = NOW + timedelta(minutes=number)
-        run_light_night(embedded, now=now)
-        return now
+        return NOW + timedelta(minutes=number)
 
-    run_night(distributed, now=start(0, LAST - timedelta(days=1)))
-    keep(NAMES[0])
-    with one_session():
+    # A process of its own: this one mostly waits for Spark.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        now = start(0, LAST - timedelta(days=1))
+        done = beside.submit(run_light_night, embedded, now=now)
+        with noting_verdicts() as on_spark:
+            run_night(distributed, now=now)
+        done.result()
+        keep(NAMES[0])
         rules = load_rules()
         for stage in get_args(Stage):
-            on_duckdb, on_spark = (
-                judge(settings, stage=stage, rules=rules) for settings in (embedded, distributed)
-            )
-            verdicts[stage] = (on_duckdb, on_spark)
-        run_light_spark_night(distributed, now=start(1, LAST), seeds=False)
-    keep(NAMES[1])
+            verdicts[stage] = (judge(embedded, stage=stage, rules=rules), on_spark[stage])
+        now = start(1, LAST)
+        done = beside.submit(run_light_night, embedded, now=now)
+        with one_session():
+            run_light_spark_night(distributed, now=now, seeds=False)
+        done.result()
+        keep(NAMES[1])
     return Nights(embedded, distributed, pairs, verdicts)
 
 

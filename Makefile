@@ -56,8 +56,9 @@ diff: install ## Show what differs between two runs: make diff A=<run> B=<run>
 dev: install ## Open the Dagster UI with schedule and sensor
 	@$(RUN) -m dagster_project dev
 
+# In order of the folders: the long integration tests first, the short unit tests fill what is left.
 test: install ## Run all tests but Spark and the long ones
-	@$(RUN) -m pytest -m "not soak and not bench" --ignore tests/spark -n 2 --dist loadfile
+	@$(RUN) -m pytest -m "not soak and not bench" --ignore tests/spark -n 2 --dist loadfile --no-loadscope-reorder
 
 test-spark: install ## Run the tests on Apache Spark (needs Java 17)
 	@$(RUN) -m dagster_project.spark_check

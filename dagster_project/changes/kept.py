@@ -100,10 +100,13 @@ def keep_lines(connection: duckdb.DuckDBPyConnection) -> None:
 
 def forget_lines(connection: duckdb.DuckDBPyConnection, history: str) -> None:
     """Forget the lines of dates that are in the history no more."""
+    connection.execute(
+        f"create or replace temp table dates_left as select distinct as_of_date from {history}"
+    )
     for table in (*_QUERIES, *_PARTS, "knowledge", "waiting"):
         connection.execute(
             f"delete from {KEPT}.kept.{table} "
-            f"where as_of_date not in (select as_of_date from {history})"
+            "where as_of_date not in (select as_of_date from dates_left)"
         )
 
 

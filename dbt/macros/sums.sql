@@ -1,6 +1,6 @@
 {#-
     Sums in 64 bits, 0 where there is nothing. DuckDB sums in 128 bits, which it writes and compares
-    about eight times as slowly.
+    several times as slowly.
 -#}
 {% macro sum_of_counts(expression, where=none) -%}
     cast({{ sum_or_zero(expression, where) }} as bigint)

@@ -31,6 +31,8 @@ from dagster_project.transform.history import (
 LOGGER = logging.getLogger(__name__)
 
 RESTATED = "restated"
+# DuckDB keeps up to 100 files open, and begins a second one of a date for more.
+DATES_AT_ONCE = 50
 PARQUET = "(format parquet, compression zstd, compression_level 1)"
 
 
@@ -91,10 +93,10 @@ def write_partitions(
     copied: dict[date, str] = {}
     (folder / HISTORY).mkdir()
     for day, count in rows.items():
-        target = partition_file(folder, day)
-        target.parent.mkdir()
         is_stale = computed is None or day in computed
         if day in earlier and not is_stale and earlier_rows[earlier[day]] == count:
+            target = partition_file(folder, day)
+            target.parent.mkdir()
             if refusal := _link(earlier[day], target):
                 copied[day] = refusal
             continue
@@ -105,11 +107,8 @@ def write_partitions(
                 earlier_rows[earlier[day]],
                 count,
             )
-        connection.execute(
-            f"copy (select * from work.main.{HISTORY} where as_of_date = date '{day}') "
-            f"to {literal(target)} {PARQUET}"
-        )
         written.append(day)
+    _write_dates(connection, folder, written)
     if copied:
         LOGGER.warning(
             "%d partitions of the history were copied: %s admits no hard links (%s); "
@@ -124,6 +123,25 @@ def write_partitions(
         copied=tuple(copied),
         restated=tuple(_restated(connection, settings, written)),
     )
+
+
+def _write_dates(connection: duckdb.DuckDBPyConnection, folder: Path, days: Sequence[date]) -> None:
+    """Write the partitions of some dates, several in one look at the table.
+
+    Dates of one chunk of a backfill lie mixed in the table: each by itself would read them all.
+    """
+    for first in range(0, len(days), DATES_AT_ONCE):
+        batch = days[first : first + DATES_AT_ONCE]
+        listed = ", ".join(f"date '{day}'" for day in batch)
+        connection.execute(
+            f"copy (select * from work.main.{HISTORY} where as_of_date in ({listed})) "
+            f"to {literal(folder / HISTORY)} (partition_by (as_of_date), write_partition_columns, "
+            f"overwrite_or_ignore, {PARQUET[1:]}"
+        )
+        for day in batch:
+            target = partition_file(folder, day)
+            [written] = target.parent.iterdir()
+            written.rename(target)
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> dict[Path, int]:

@@ -106,6 +106,34 @@ def test_each_date_is_a_file_and_the_column_stays(settings: Settings) -> None:
     ).fetchall() == [(NEXT,)]
 
 
+def test_more_dates_than_files_that_are_open_at_once_are_a_file_each(settings: Settings) -> None:
+    days = [DAY + timedelta(days=number) for number in range(120)]
+    compute(settings, DAY)
+    # As a chunk of a backfill leaves them: the dates lie mixed.
+    execute(
+        settings,
+        f"""create or replace table {HISTORY} as
+            select history.* replace (cast(days.day as date) as as_of_date)
+            from {HISTORY} as history
+            cross join generate_series(
+                date '{DAY}', date '{days[-1]}', interval 1 day
+            ) as days (day)
+            order by history.customer_key, days.day""",
+    )
+    note_computed(settings, days)
+
+    done = publish(settings, run_id="r1")
+
+    assert parts_of(done) == {day: partition_file(done.run_dir, day) for day in days}
+    assert rows_of(
+        settings, "select count(*), count(distinct (as_of_date, customer_key)) from {history}"
+    ) == [(120 * CUSTOMERS, 120 * CUSTOMERS)]
+    for day in days:
+        path = str(partition_file(done.run_dir, day))
+        found = duckdb.sql("select distinct as_of_date from read_parquet($1)", params=[path])
+        assert found.fetchall() == [(day,)]
+
+
 def test_what_a_run_did_not_compute_is_linked(settings: Settings) -> None:
     compute(settings, DAY)
     first = publish(settings, run_id="r1")

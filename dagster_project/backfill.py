@@ -34,6 +34,8 @@ HISTORY = (
 )
 # Models that change with the dates of the run.
 BY_DATE = "source:kefen.raw.run_context+"
+# What a chunk's dbt commands have in their environment: the classes are written once, as history.
+IN_CHUNKS = {"KEFEN_CLASSES_AS": "view"}
 # Settings that change no row of history, or only how fast it is made.
 OTHER_SETTINGS = {"home", "demo", "demo_customers", "publish", "backfill", "duckdb", "spark"}
 CODE = ("models", "seeds", "dbt/macros")
@@ -51,10 +53,15 @@ class Computed:
     chunks: int
 
 
+def run_chunk(settings: Settings, arguments: Sequence[str]) -> None:
+    """Run a dbt command for a chunk of history. Raises DbtError with what dbt said."""
+    run_dbt(settings, arguments, variables=IN_CHUNKS)
+
+
 def compute_history(
     settings: Settings,
     *,
-    dbt: RunDbt = run_dbt,
+    dbt: RunDbt = run_chunk,
     clock: Callable[[], float] = time.monotonic,
     say: Callable[[str], object] = LOGGER.info,
 ) -> Computed:

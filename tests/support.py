@@ -18,7 +18,7 @@ import duckdb
 import yaml
 from dagster import DagsterInstance  # noqa: TID251
 
-from dagster_project.backfill import RunDbt, compute_history
+from dagster_project.backfill import IN_CHUNKS, RunDbt, compute_history
 from dagster_project.defs.run import run_job
 from dagster_project.night import (
     Finished,
@@ -151,9 +151,9 @@ def run_light_night(
 
 
 def run_dbt_here(settings: Settings, arguments: Sequence[str]) -> None:
-    """Run a dbt command in this process, on the project as it was parsed."""
+    """Run a dbt command of a chunk of history in this process."""
     with mock.patch.dict(os.environ, dbt_environment(settings)), _no_dbt_connection():
-        _invoke(*arguments, manifest=_parsed())
+        _invoke(*arguments, manifest=_parsed(**IN_CHUNKS))
 
 
 def _dbt_build(settings: Settings, *arguments: str) -> None:
@@ -162,10 +162,10 @@ def _dbt_build(settings: Settings, *arguments: str) -> None:
 
 
 @cache
-def _parsed() -> Any:
+def _parsed(**variables: str) -> Any:
     """Parse the project once per test process; the work file's name is part of the result."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = dbt_environment(demo_settings(Path(folder)))
+        environment = dbt_environment(demo_settings(Path(folder))) | variables
         with mock.patch.dict(os.environ, environment), _no_dbt_connection():
             return _invoke("parse")
 

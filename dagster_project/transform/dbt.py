@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +18,18 @@ class DbtError(Exception):
     """Models could not be computed; the message has what dbt said."""
 
 
-def run_dbt(settings: Settings, arguments: Sequence[str]) -> None:
+def run_dbt(
+    settings: Settings, arguments: Sequence[str], *, variables: Mapping[str, str] | None = None
+) -> None:
     """Run a dbt command on this project, as a process of its own that ends with this one.
 
+    variables: of the environment, beside those of every dbt command.
     Raises DbtError with what dbt said.
     """
     done = subprocess.run(
         [sys.executable, *DBT_CHILD, "--quiet", *arguments],
         cwd=PROJECT_DIR,
-        env=os.environ | dbt_environment(settings),
+        env={**os.environ, **dbt_environment(settings), **(variables or {})},
         capture_output=True,
         text=True,
         check=False,

@@ -10,8 +10,16 @@
     'customer_type', 'company_size', 'industry', 'market', 'city_tier', 'region', 'north_south',
     'behavior_channel', 'source_channel', 'need_kind',
 ] %}
-with classes as (
-    select * from {{ ref('int_customers__classes') }}
+with run_context as (
+    select * from {{ source('raw', 'run_context') }}
+    where is_requested
+),
+
+-- The dates of the run, from where the classes are kept.
+classes as (
+    select history.*
+    from {{ ref('customer_classification_history') }} as history
+    inner join run_context on history.as_of_date = run_context.as_of_date
 ),
 
 lifecycle as (

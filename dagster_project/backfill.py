@@ -102,7 +102,7 @@ def compute_history(
         began = clock()
         engine.set_dates(context(chunk, known))
         predict(settings)
-        engine.release()
+        engine.share()
         dbt(settings, _models(is_first=number == 1))
         explain_changes(settings)
         engine.note_done(mark, chunk)
@@ -113,7 +113,7 @@ def compute_history(
             f"{len(chunk)} dates in {finished - began:.0f} s; about {left_seconds:.0f} s left"
         )
     engine.set_dates(context([published["as_of_date"]], published["known"]))
-    engine.release()
+    engine.share()
     # The records of the published date were judged before; the chunks left theirs in their place.
     dbt(settings, ("run", "--select", *(f"+{table},{BY_DATE},tag:records" for table in HISTORY)))
     return Computed(dates=len(left), skipped=len(done), chunks=len(chunks))

@@ -323,8 +323,13 @@ def explain_changes(settings: Settings) -> int:
     )
 
 
-def release(settings: Settings) -> None:
+def share(settings: Settings) -> None:
     """Let go of what dbt's process needs for itself."""
+    engine_of(settings).share()
+
+
+def release(settings: Settings) -> None:
+    """Let go of all that is open."""
     engine_of(settings).release()
 
 

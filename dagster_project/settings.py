@@ -195,7 +195,7 @@ class DuckDB(_Strict):
 class Spark(_Strict):
     """Where the models run when engine is spark.
 
-    method: session = in a Spark session of each step, on master (local[*], spark://host:7077 …);
+    method: session = in the run's own Spark session, on master (local[*], spark://host:7077 …);
     thrift = dbt talks to a Thrift server at host:port, which shares metastore and warehouse with
     the sessions of the other steps. warehouse: folder of the tables, default <home>/work/spark.
     conf: further Spark properties, which win.

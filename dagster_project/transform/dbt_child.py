@@ -32,6 +32,10 @@ def main() -> None:
     # After the watch: loading dbt takes seconds, in which the parent may die.
     from dbt.cli.main import cli  # noqa: PLC0415
 
+    if os.environ.get("KEFEN_ENGINE") == "spark":
+        from dagster_project.transform.spark_session import join_session  # noqa: PLC0415
+
+        join_session()
     cli(prog_name="dbt")
 
 

@@ -1,8 +1,8 @@
 """One Spark session for this process, and the one place where its properties are written.
 
 The properties go to a file below the work folder, so that dbt's own process and ours run with the
-same ones. The embedded metastore admits one process at a time, and opening it takes seconds: the
-session stays open from step to step, and is closed with its Java process before dbt starts.
+same ones. The embedded metastore admits one Java process at a time, and starting one takes seconds:
+the session stays open from step to step, and dbt's process joins it.
 """
 
 import os
@@ -31,6 +31,9 @@ logger.datanucleus.level = off
 """
 
 JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
+
+# The environment variable by which a child finds the Java process of the session: port and secret.
+GATEWAY = "KEFEN_SPARK_GATEWAY"
 
 # The session of this process and the folder of its properties, while it is open.
 _open: dict[Path, "SparkSession"] = {}
@@ -101,17 +104,43 @@ def spark_session(settings: Settings) -> "SparkSession":
         return _open[folder]
     close_spark_session()
     check_java()
+    from pyspark import SparkContext  # noqa: PLC0415 - an extra
     from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
 
     os.environ["SPARK_CONF_DIR"] = str(write_spark_conf(settings))
     _open[folder] = SparkSession.builder.enableHiveSupport().getOrCreate()
+    gateway = SparkContext._gateway  # noqa: SLF001 - the only way to the process
+    if gateway is not None:
+        parameters = gateway.gateway_parameters
+        os.environ[GATEWAY] = f"{parameters.port}:{parameters.auth_token}"
     return _open[folder]
+
+
+def join_session() -> None:
+    """Make the session of the parent process that of this one, if the parent has one open.
+
+    Its Java process serves both, and ends with the parent.
+    """
+    if GATEWAY not in os.environ:
+        return
+    from pyspark import SparkContext  # noqa: PLC0415 - an extra
+    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415 - an extra
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
+
+    port, _, secret = os.environ[GATEWAY].partition(":")
+    os.environ |= {"PYSPARK_GATEWAY_PORT": port, "PYSPARK_GATEWAY_SECRET": secret}
+    gateway = launch_gateway()
+    running = gateway.jvm.org.apache.spark.SparkContext.getOrCreate()
+    context = SparkContext(gateway=gateway, jsc=gateway.jvm.JavaSparkContext(running))
+    # What a builder gives from now on.
+    SparkSession(context)
 
 
 def close_spark_session() -> None:
     """Stop the session, if any, and wait for its Java process, which holds the metastore."""
     if not _open:
         return
+    os.environ.pop(GATEWAY, None)
     from pyspark import SparkContext  # noqa: PLC0415 - an extra
 
     _, session = _open.popitem()

@@ -1,6 +1,6 @@
 """A night on a real cluster of which a worker dies, again and again.
 
-One such night is the second one of test_rerun; these are for the long runs.
+One such night is the last one of test_parity; these are for the long runs.
 """
 
 from datetime import date

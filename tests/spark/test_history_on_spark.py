@@ -1,5 +1,8 @@
 """The history of the warehouse: dates are forgotten, and taken back from the publication."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -7,10 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.settings import Settings
+from dagster_project.settings import PROJECT_DIR, Settings
 from dagster_project.transform.engines.spark import SparkEngine
 from dagster_project.transform.history import HISTORY, partition_file, read_note
-from dagster_project.transform.spark_session import close_spark_session
+from dagster_project.transform.spark_session import GATEWAY, close_spark_session
 from tests.spark.support import spark_settings
 
 pytestmark = pytest.mark.spark
@@ -35,6 +38,17 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     close_spark_session()
 
 
+# What dbt's process does before it starts dbt.
+CHILD = """
+from dagster_project.transform.spark_session import join_session
+join_session()
+from pyspark.sql import SparkSession
+SparkSession.builder.enableHiveSupport().getOrCreate().sql(
+    "create table main.of_a_child using parquet as select 'as it is' as found"
+)
+"""
+
+
 def rows(engine: SparkEngine) -> list[tuple[object, ...]]:
     found = engine.fetch(
         f"select as_of_date, customer_key, abc_tier, age_band from main.{HISTORY} order by 1"
@@ -56,3 +70,15 @@ def test_the_partitions_are_taken_back_and_dates_forgotten(settings: Settings) -
 
     assert rows(engine) == [(DAYS[2], "c1", "A", "30s")]
     assert max(engine.history_dates()) == DAYS[-1]
+
+
+def test_a_child_joins_the_session(settings: Settings) -> None:
+    engine = SparkEngine(settings)
+    engine.share()
+
+    # A Java process of its own would be refused the metastore.
+    subprocess.run([sys.executable, "-c", CHILD], cwd=PROJECT_DIR, check=True)
+
+    assert engine.fetch("select found from main.of_a_child").to_pylist() == [{"found": "as it is"}]
+    engine.release()
+    assert GATEWAY not in os.environ

@@ -1,8 +1,9 @@
-"""The same nights on DuckDB and on Spark publish equal tables: two in a row.
+"""The same nights on DuckDB and on Spark publish equal tables: two in a row, the second one again.
 
 The first one runs on Spark as the command line runs it: Dagster, dbt as a child, Great
-Expectations, whose verdicts are those on DuckDB. The second takes the short way. A night that is
-run again is in test_rerun, which runs beside this.
+Expectations, whose verdicts are those on DuckDB. The others take the short way. The second is run
+again, as after a fault, on a cluster with a master and two workers, of which one dies while the
+models run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,9 +22,12 @@ from dagster_project.demo import write_demo_exports
 from dagster_project.night import judge
 from dagster_project.settings import Settings
 from dagster_project.transform.engines.spark import SparkEngine
+from dagster_project.transform.spark_session import warehouse_dir
 from expectations.rules import Rule, Stage, load_rules
 from expectations.runner import CheckResult
+from tests.spark.cluster import losing_a_worker, running_cluster
 from tests.spark.support import (
+    ON_CLUSTER,
     one_session,
     run_light_spark_night,
     spark_settings,
@@ -34,12 +38,12 @@ from tests.support import NOW, deliver, demo_settings, published, run_light_nigh
 pytestmark = pytest.mark.spark
 
 LAST = date(2026, 11, 20)
-NAMES = ("first", "second")
+NAMES = ("first", "second", "second again")
 
 
 @dataclass(frozen=True)
 class Nights:
-    """Both homes after two nights, the publications of each, and the verdicts of the first."""
+    """Both homes after three runs, the publications of each, and the verdicts of the first."""
 
     embedded: Settings
     distributed: Settings
@@ -101,6 +105,14 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
             run_light_spark_night(distributed, now=now, seeds=False)
         done.result()
         keep(NAMES[1])
+        now += timedelta(minutes=1)
+        done = beside.submit(run_light_night, embedded, now=now)
+        with running_cluster(kept, workers=2) as cluster:
+            clustered = spark_settings(distributed.home, master=cluster.master_url, conf=ON_CLUSTER)
+            with one_session(), losing_a_worker(cluster, warehouse_dir(clustered)):
+                run_light_spark_night(clustered, now=now, seeds=False)
+        done.result()
+        keep(NAMES[2])
     return Nights(embedded, distributed, pairs, verdicts)
 
 

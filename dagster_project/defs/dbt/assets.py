@@ -14,7 +14,7 @@ from dagster_dbt import (
 )
 
 from dagster_project.defs.resources import Night
-from dagster_project.night import release, row_counts
+from dagster_project.night import release, row_counts, share
 from dagster_project.settings import PROJECT_DIR
 from dagster_project.transform.dbt import dbt_environment
 from dagster_project.transient import attempts
@@ -97,7 +97,7 @@ def build_dbt_assets() -> list[AssetsDefinition]:
 def _build(
     context: AssetExecutionContext, dbt: DbtCliResource, night: Night, *arguments: str
 ) -> Iterator[Any]:
-    release(night.settings)
+    share(night.settings)
     os.environ.update(dbt_environment(night.settings))
     # All events first: what dbt did is told once, of the attempt that passed.
     events = attempts()(lambda: _events(context, dbt, night, arguments))
@@ -124,4 +124,6 @@ def _events(
     finally:
         # An event that cannot be kept ends the step: dbt would go on without the lock.
         invocation.process.kill()
-        invocation.process.wait()
+        if invocation.process.wait():
+            # What the child asked of Spark may still be at work.
+            release(night.settings)

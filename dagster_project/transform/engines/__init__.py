@@ -77,8 +77,11 @@ class Engine(Protocol):
     def gather(self) -> None:
         """Bring what is published, and what the summary reads, into the working DuckDB file."""
 
-    def release(self) -> None:
+    def share(self) -> None:
         """Let go of what dbt's process needs for itself."""
+
+    def release(self) -> None:
+        """Let go of all that is open."""
 
 
 def as_published(dates: Iterable[AsOf]) -> list[RunDay]:

@@ -167,6 +167,9 @@ class DuckDBEngine:
     def gather(self) -> None:
         """Nothing to do: all tables are in the working database."""
 
+    def share(self) -> None:
+        """Nothing to do: no connection outlives a step."""
+
     def release(self) -> None:
         """Nothing to do: no connection outlives a step."""
 

@@ -261,8 +261,15 @@ class SparkEngine:
             for table in ("run_context", "run_days"):
                 self._copy(connection, "raw", table, self._raw / table)
 
+    def share(self) -> None:
+        """Open the session that dbt joins; a Thrift server needs the metastore for itself."""
+        if self._settings.spark.method == "session":
+            spark_session(self._settings)
+        else:
+            close_spark_session()
+
     def release(self) -> None:
-        """Close the session: the metastore admits one process."""
+        """Close the session with its Java process."""
         close_spark_session()
 
     @property

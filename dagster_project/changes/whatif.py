@@ -374,8 +374,7 @@ class WhatIf:
                 scores = _everybody(customers.keys, fit)
             else:
                 scores = score_table(
-                    customers,
-                    as_of=moment.on,
+                    [(moment.on, customers)],
                     parameters=parameters,
                     status=fit["status"],
                     monthly_rate=fit["monthly_rate"],

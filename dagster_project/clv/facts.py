@@ -7,6 +7,7 @@ result as arrays.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -46,6 +47,13 @@ class Customers:
 
 
 def customers_at(reader: Reader, moments: Sequence[Moment]) -> Iterator[tuple[Moment, Customers]]:
+    """Read the customers of each moment."""
+    return chain.from_iterable(batches_at(reader, moments))
+
+
+def batches_at(
+    reader: Reader, moments: Sequence[Moment]
+) -> Iterator[list[tuple[Moment, Customers]]]:
     """Read the customers of each moment, several moments at once as long as they are few."""
     ordered = sorted(set(moments))
     if not ordered:
@@ -58,9 +66,11 @@ def customers_at(reader: Reader, moments: Sequence[Moment]) -> Iterator[tuple[Mo
     for first in range(0, len(ordered), at_once):
         batch = ordered[first : first + at_once]
         rows = reader.fetch(_query(batch))
+        found = []
         for position, moment in enumerate(batch):
             chosen = rows if len(batch) == 1 else rows.filter(pc.equal(rows["position"], position))
-            yield moment, _customers(chosen, moment)
+            found.append((moment, _customers(chosen, moment)))
+        yield found
 
 
 def _query(moments: Sequence[Moment]) -> str:

@@ -6,7 +6,7 @@ where they cannot be fitted, of the newest of the 3 month ends before; else ever
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal, Protocol
@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dagster_project.clv.facts import Customers, Moment, Reader, customers_at
+from dagster_project.clv.facts import Customers, Moment, Reader, batches_at, customers_at
 from dagster_project.clv.scoring import (
     Parameters,
+    Purchasers,
     Reason,
     expect_within,
     fit,
@@ -100,23 +101,31 @@ def predict(store: Store, asked: Sequence[Asked], *, knowledge: KnowledgeDate) -
     by_moment = {
         Moment(one.as_of, one.known, min(looked_at.predicted_on, one.as_of)): one for one in asked
     }
+    asked_on = {one.as_of: one for one in asked}
     rows: list[dict[str, Any]] = []
     outcome: dict[str, pa.Array] = {}
 
     def parts() -> Iterator[pa.Table]:
-        for moment, customers in customers_at(store, list(by_moment)):
-            one = by_moment[moment]
-            chosen = fits[one.as_of, one.min_repeat_customers]
-            rows.append(_fit_row(customers, one, chosen))
-            if one is newest:
-                outcome.update(customer_key=customers.keys, actual=pa.array(customers.recent))
-            yield score_table(
-                customers,
-                as_of=one.as_of,
-                parameters=chosen.parameters,
-                status=chosen.status,
-                monthly_rate=one.monthly_rate,
-            )
+        for batch in batches_at(store, list(by_moment)):
+            alike: dict[Hashable, list[tuple[date, Customers]]] = {}
+            for moment, customers in batch:
+                one = by_moment[moment]
+                chosen = fits[one.as_of, one.min_repeat_customers]
+                rows.append(_fit_row(customers, one, chosen))
+                if one is newest:
+                    outcome.update(customer_key=customers.keys, actual=pa.array(customers.recent))
+                # A mean is that of the customers of its date.
+                fitted = (chosen.fitted_on or one.as_of, one.min_repeat_customers)
+                alike.setdefault((fitted, one.monthly_rate), []).append((one.as_of, customers))
+            for dates in alike.values():
+                one = asked_on[dates[0][0]]
+                chosen = fits[one.as_of, one.min_repeat_customers]
+                yield score_table(
+                    dates,
+                    parameters=chosen.parameters,
+                    status=chosen.status,
+                    monthly_rate=one.monthly_rate,
+                )
 
     scores = store.store("clv_scores", parts())
     store.store("clv_fits", [_table("clv_fits", rows)])
@@ -193,21 +202,27 @@ def _choose(
 
 
 def score_table(
-    customers: Customers,
+    dates: Sequence[tuple[date, Customers]],
     *,
-    as_of: date,
     parameters: Parameters | None,
     status: str,
     monthly_rate: float,
 ) -> pa.Table:
-    """Score customers on a date; a table of the shape of clv_scores."""
-    scores = score(customers.purchasers, parameters, monthly_rate=monthly_rate)
-    size = len(customers.purchasers)
+    """Score the customers of dates with the same parameters; a table of the shape of clv_scores.
+
+    Without parameters, everybody gets the mean of all that are given.
+    """
+    purchasers = Purchasers.of_all([customers.purchasers for _, customers in dates])
+    scores = score(purchasers, parameters, monthly_rate=monthly_rate)
+    size = len(purchasers)
     return pa.table(
         [
-            pa.repeat(pa.scalar(as_of, pa.date32()), size),
-            customers.keys,
-            pa.array(customers.purchasers.repeats.astype(np.int32)),
+            pa.concat_arrays(
+                pa.repeat(pa.scalar(day, pa.date32()), len(customers.purchasers))
+                for day, customers in dates
+            ),
+            pa.concat_arrays(customers.keys for _, customers in dates),
+            pa.array(purchasers.repeats.astype(np.int32)),
             rounded(scores.p_alive),
             rounded(scores.expected_purchases),
             rounded(scores.expected_spend),

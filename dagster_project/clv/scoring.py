@@ -3,7 +3,8 @@
 What belongs here: one date's arithmetic on arrays. What does not: where the arrays come from.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -44,6 +45,16 @@ class Purchasers:
 
     def __len__(self) -> int:
         return len(self.repeats)
+
+    @classmethod
+    def of_all(cls, parts: Sequence["Purchasers"]) -> "Purchasers":
+        """Join the arrays of several, in their order."""
+        return cls(
+            *(
+                np.concatenate([getattr(part, field.name) for part in parts])
+                for field in fields(cls)
+            )
+        )
 
 
 @dataclass(frozen=True)

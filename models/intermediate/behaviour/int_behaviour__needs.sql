@@ -1,5 +1,6 @@
 -- Grain: one row per as_of_date × party (customer or lead) × need group × need it spoke of.
--- What records say counts as they stand, what was said on a day while it lies in the window.
+-- What records say counts as they stand, what was said on a day while it lies in the window. Of leads,
+-- on the newest date alone: no history has theirs.
 with mentions as (
     select * from {{ ref('int_behaviour__mentions') }}
 ),
@@ -36,6 +37,7 @@ known_mentions as (
             and mentions.rule_until >= run_context.as_of_date
             and need_sources.weight_from <= run_context.as_of_date
             and need_sources.weight_until >= run_context.as_of_date
+            and (mentions.party_type = 'customer' or run_context.is_newest)
             and (mentions.is_attribute or mentions.mention_date >= run_context.window_start)
             and mentions.valid_from <= case
                 when mentions.is_attribute then run_context.attribute_date

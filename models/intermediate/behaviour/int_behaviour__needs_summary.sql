@@ -19,21 +19,42 @@ ranked as (
                 need asc nulls last
         ) as choice
     from needs
+    where need_group <> 'need_kind'
+),
+
+-- Half of the rows, of which none is chosen: they need no order.
+told as (
+    select
+        as_of_date,
+        party_type,
+        party_key,
+        need_group,
+        need
+    from ranked
+    where choice = 1
+    union all
+    select
+        as_of_date,
+        party_type,
+        party_key,
+        need_group,
+        need
+    from needs
+    where need_group = 'need_kind'
 )
 
 select
     as_of_date,
     party_type,
     party_key,
-    coalesce(max(case when need_group = 'need' and choice = 1 then need end), 'unknown')
-        as primary_need,
+    coalesce(max(case when need_group = 'need' then need end), 'unknown') as primary_need,
     case
         when count(*) filter (where need_group = 'need_kind') > 1 then 'both'
         else coalesce(max(case when need_group = 'need_kind' then need end), 'unknown')
     end as need_kind,
-    coalesce(max(case when need_group = 'product_tier' and choice = 1 then need end), 'unknown')
+    coalesce(max(case when need_group = 'product_tier' then need end), 'unknown')
         as product_tier,
-    coalesce(max(case when need_group = 'service_type' and choice = 1 then need end), 'unknown')
+    coalesce(max(case when need_group = 'service_type' then need end), 'unknown')
         as service_type
-from ranked
+from told
 group by as_of_date, party_type, party_key

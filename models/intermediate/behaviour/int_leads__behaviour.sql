@@ -1,5 +1,6 @@
 -- Grain: one row per as_of_date × lead known and created by then: how often it is in touch, what it
--- needs and how satisfied it is. Leads buy nothing, so that none is an occasional customer.
+-- needs and how satisfied it is. Leads buy nothing, so that none is an occasional customer. What they
+-- need is known of the newest date alone.
 with run_context as (
     select * from {{ source('raw', 'run_context') }}
 ),

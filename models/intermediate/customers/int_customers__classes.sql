@@ -1,6 +1,5 @@
 -- Grain: one row per requested as_of_date × living customer: one value per class, never null.
--- A backfill reads it once, for the history: there it is a view.
-{{ config(materialized=env_var('KEFEN_CLASSES_AS', 'table')) }}
+-- A backfill reads it once, for the history: there it is a view (dbt_project.yml).
 with run_context as (
     select * from {{ source('raw', 'run_context') }}
     where is_requested

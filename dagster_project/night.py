@@ -324,7 +324,7 @@ def explain_changes(settings: Settings) -> int:
 
 
 def share(settings: Settings) -> None:
-    """Let go of what dbt's process needs for itself."""
+    """Make ready for dbt's process: open what it joins, let go of what it needs for itself."""
     engine_of(settings).share()
 
 

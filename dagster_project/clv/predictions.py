@@ -6,10 +6,10 @@ where they cannot be fitted, of the newest of the 3 month ends before; else ever
 """
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -68,6 +68,15 @@ class Fit:
     fitted_on: date | None
 
 
+class _Alike(NamedTuple):
+    """What dates have in common that are scored at once."""
+
+    status: Status
+    fitted_on: date
+    min_repeat_customers: float
+    monthly_rate: float
+
+
 @dataclass(frozen=True)
 class Predicted:
     """How many scores were written, and how many dates each status has."""
@@ -101,13 +110,12 @@ def predict(store: Store, asked: Sequence[Asked], *, knowledge: KnowledgeDate) -
     by_moment = {
         Moment(one.as_of, one.known, min(looked_at.predicted_on, one.as_of)): one for one in asked
     }
-    asked_on = {one.as_of: one for one in asked}
     rows: list[dict[str, Any]] = []
     outcome: dict[str, pa.Array] = {}
 
     def parts() -> Iterator[pa.Table]:
         for batch in batches_at(store, list(by_moment)):
-            alike: dict[Hashable, list[tuple[date, Customers]]] = {}
+            alike: dict[_Alike, list[tuple[date, Customers]]] = {}
             for moment, customers in batch:
                 one = by_moment[moment]
                 chosen = fits[one.as_of, one.min_repeat_customers]
@@ -115,16 +123,19 @@ def predict(store: Store, asked: Sequence[Asked], *, knowledge: KnowledgeDate) -
                 if one is newest:
                     outcome.update(customer_key=customers.keys, actual=pa.array(customers.recent))
                 # A mean is that of the customers of its date.
-                fitted = (chosen.fitted_on or one.as_of, one.min_repeat_customers)
-                alike.setdefault((fitted, one.monthly_rate), []).append((one.as_of, customers))
-            for dates in alike.values():
-                one = asked_on[dates[0][0]]
-                chosen = fits[one.as_of, one.min_repeat_customers]
+                key = _Alike(
+                    status=chosen.status,
+                    fitted_on=chosen.fitted_on or one.as_of,
+                    min_repeat_customers=one.min_repeat_customers,
+                    monthly_rate=one.monthly_rate,
+                )
+                alike.setdefault(key, []).append((one.as_of, customers))
+            for key, dates in alike.items():
                 yield score_table(
                     dates,
-                    parameters=chosen.parameters,
-                    status=chosen.status,
-                    monthly_rate=one.monthly_rate,
+                    parameters=fits[dates[0][0], key.min_repeat_customers].parameters,
+                    status=key.status,
+                    monthly_rate=key.monthly_rate,
                 )
 
     scores = store.store("clv_scores", parts())

@@ -33,7 +33,8 @@ LOGGER = logging.getLogger(__name__)
 RESTATED = "restated"
 # DuckDB keeps up to 100 files open, and begins a second one of a date for more.
 DATES_AT_ONCE = 50
-PARQUET = "(format parquet, compression zstd, compression_level 1)"
+_FORMAT = "format parquet, compression zstd, compression_level 1"
+PARQUET = f"({_FORMAT})"
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _write_dates(connection: duckdb.DuckDBPyConnection, folder: Path, days: Sequ
         connection.execute(
             f"copy (select * from work.main.{HISTORY} where as_of_date in ({listed})) "
             f"to {literal(folder / HISTORY)} (partition_by (as_of_date), write_partition_columns, "
-            f"overwrite_or_ignore, {PARQUET[1:]}"
+            f"overwrite_or_ignore, {_FORMAT})"
         )
         for day in batch:
             target = partition_file(folder, day)

@@ -78,7 +78,7 @@ class Engine(Protocol):
         """Bring what is published, and what the summary reads, into the working DuckDB file."""
 
     def share(self) -> None:
-        """Let go of what dbt's process needs for itself."""
+        """Make ready for dbt's process: open what it joins, let go of what it needs for itself."""
 
     def release(self) -> None:
         """Let go of all that is open."""

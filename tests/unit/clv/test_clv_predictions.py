@@ -240,6 +240,19 @@ def test_the_newest_earlier_month_end_with_a_fit_stands_in() -> None:
     assert fit[-2:] == ("last_good", "too_few_repeat_customers")
 
 
+def test_dates_of_one_fit_keep_their_own_status() -> None:
+    # As above: what is fitted for March stands in for April, and both dates are read at once.
+    void = [(*row[:5], date(2026, 4, 10)) for row in SALES]
+    rows: list[Row] = [*void, ("new", date(2026, 3, 1), 1, 9.0, FIRST_EXPORT, None)]
+
+    database, predicted = run(rows, asked(date(2026, 4, 5)), asked(date(2026, 5, 5)))
+
+    assert predicted.dates == {"fitted": 1, "last_good": 1}
+    assert database.rows(
+        "select distinct as_of_date, status from raw.clv_scores order by as_of_date"
+    ) == [(date(2026, 4, 5), "fitted"), (date(2026, 5, 5), "last_good")]
+
+
 def test_without_any_fit_everybody_has_the_mean() -> None:
     rows: list[Row] = [
         ("a", date(2026, 6, 10), 1, 100.0, FIRST_EXPORT, None),

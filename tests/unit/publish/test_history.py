@@ -106,7 +106,7 @@ def test_each_date_is_a_file_and_the_column_stays(settings: Settings) -> None:
     ).fetchall() == [(NEXT,)]
 
 
-def test_more_dates_than_files_that_are_open_at_once_are_a_file_each(settings: Settings) -> None:
+def test_many_dates_that_lie_mixed_are_a_file_each(settings: Settings) -> None:
     days = [DAY + timedelta(days=number) for number in range(120)]
     compute(settings, DAY)
     # As a chunk of a backfill leaves them: the dates lie mixed.

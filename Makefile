@@ -73,7 +73,9 @@ lint: install
 types: install
 	@.venv/bin/mypy
 
-check: lint types test ## Lint, types and tests
+check: install ## Lint, types and tests
+	@$(MAKE) --no-print-directory --jobs 2 lint types
+	@$(MAKE) --no-print-directory test
 
 soak: install ## Long fault and equality runs
 	@$(MAKE) --no-print-directory --jobs 2 soak-equality soak-faults

@@ -1,4 +1,4 @@
-"""Two nights of a small world, and a home in which the first one is published."""
+"""Two nights of a small world, and homes in which the first one and both are published."""
 
 import shutil
 from collections.abc import Callable
@@ -31,6 +31,18 @@ def first_home(two_nights: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     deliver(two_nights, settings, FIRST)
     run_light_night(settings, now=NOW - timedelta(days=1))
     return home
+
+
+@pytest.fixture(scope="session")
+def second_home(
+    two_nights: Path, first_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A home after both nights, in which nothing went wrong; do not change it."""
+    settings = demo_settings(tmp_path_factory.mktemp("second_home") / "home")
+    shutil.copytree(first_home, settings.home, symlinks=True)
+    deliver(two_nights, settings, SECOND)
+    run_light_night(settings)
+    return settings.home
 
 
 @pytest.fixture

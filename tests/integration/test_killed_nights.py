@@ -28,7 +28,6 @@ from tests.support import (
     published,
     query,
     run_command,
-    run_light_night,
     start_command,
 )
 
@@ -147,16 +146,17 @@ def building_classes(settings: Settings, process: subprocess.Popen[str]) -> list
 
 
 @pytest.fixture(scope="module")
-def story(two_nights: Path, first_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    homes = tmp_path_factory.mktemp("homes")
-    undisturbed = demo_settings(homes / "undisturbed")
-    settings = demo_settings(homes / "killed")
-    for home in (undisturbed, settings):
-        shutil.copytree(first_home, home.home, symlinks=True)
-        deliver(two_nights, home, SECOND)
-    run_light_night(undisturbed)
+def story(
+    two_nights: Path,
+    first_home: Path,
+    second_home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Story:
+    settings = demo_settings(tmp_path_factory.mktemp("killed") / "home")
+    shutil.copytree(first_home, settings.home, symlinks=True)
+    deliver(two_nights, settings, SECOND)
     folder = settings.published_dir
-    told = Story(settings, files_of(folder), published(undisturbed.home))
+    told = Story(settings, files_of(folder), published(second_home))
     reader = Reader(folder)
     reader.start()
     try:

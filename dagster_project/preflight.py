@@ -24,7 +24,7 @@ from dagster_project.notices.send import unset_variables
 from dagster_project.publish.publication import DATABASE_NAME, remove_leftovers
 from dagster_project.settings import Settings, bytes_of
 from dagster_project.transform.dbt import container_memory, memory_limit
-from dagster_project.transform.history import CURRENT_LINK
+from dagster_project.transform.history import CURRENT_LINK, partitions
 
 LOGGER = logging.getLogger(__name__)
 
@@ -76,7 +76,9 @@ def needs(settings: Settings) -> list[Need]:
     factor = settings.limits.disk_factor
     drops = new_drop_bytes(settings)
     published = settings.published_dir
-    last_run = size_of(published / DATABASE_NAME) + size_of((published / CURRENT_LINK).resolve())
+    last_run = size_of(published / DATABASE_NAME) + _size_of_run(
+        (published / CURRENT_LINK).resolve()
+    )
     of_new = f"{_text(drops)} of new drops × limits.disk_factor {factor:g}"
     base = drops + size_of(settings.raw_dir)
     of_all = f"{_text(base)} of drops × limits.disk_factor {factor:g}"
@@ -224,6 +226,12 @@ def size_of(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
+
+
+def _size_of_run(folder: Path) -> int:
+    """Add up the files of a run; dates of the history that runs share are linked, not copied."""
+    shared = [path.stat() for path in partitions(folder).values()]
+    return size_of(folder) - sum(found.st_size for found in shared if found.st_nlink > 1)
 
 
 def _text(size: float) -> str:

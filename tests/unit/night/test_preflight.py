@@ -10,7 +10,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +25,7 @@ from dagster_project.publish.publication import publish
 from dagster_project.settings import Settings
 from dagster_project.transform.dbt import container_memory, memory_limit
 from dagster_project.transform.engines.duckdb import open_work_db
+from dagster_project.transform.history import partition_file
 
 MIB = 2**20
 NOW = datetime(2026, 6, 30, 2, 0, tzinfo=UTC)
@@ -99,6 +100,24 @@ def test_a_full_disk_is_refused_with_folder_need_free_and_advice(
     ):
         assert words in said
     assert not (settings.raw_dir / "_manifest").exists()
+
+
+def test_dates_that_runs_share_need_no_room(tmp_path: Path) -> None:
+    settings = make(tmp_path)
+    earlier, current = (settings.published_dir / "runs" / name for name in ("r1", "r2"))
+    for n in (1, 2):
+        path = partition_file(earlier, date(2026, 6, n))
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x" * MIB)
+        linked = partition_file(current, date(2026, 6, n))
+        linked.parent.mkdir(parents=True)
+        linked.hardlink_to(path)
+    # What a file system without links copies has one name only, like the newest date.
+    own = partition_file(current, date(2026, 6, 3))
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"x" * 2 * MIB)
+    (settings.published_dir / "current").symlink_to("runs/r2")
+    assert preflight.needs(settings)[-1].size == 2 * MIB
 
 
 def test_a_first_night_makes_everything_of_the_drops(tmp_path: Path) -> None:

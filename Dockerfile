@@ -1,10 +1,12 @@
 # One image for a night (the default command) and for the Dagster UI with its daemon.
-# docker build -t kefen . ; docker run --rm -v /srv/kefen:/data kefen
+# How to build and run it stands in OPERATIONS.md.
 FROM python:3.11-slim-bookworm
 
 # Another index: --build-arg PIP_INDEX_URL=… UV_DEFAULT_INDEX=…
 ARG PIP_INDEX_URL
 ARG UV_DEFAULT_INDEX
+# What is installed; with a client of PostgreSQL: --build-arg SYNC="--no-dev --extra postgres"
+ARG SYNC=--no-dev
 
 # Packages of Debian's release, which gets security fixes only.
 # hadolint ignore=DL3008
@@ -20,10 +22,10 @@ USER 10001:10001
 
 # The packages change less often than the code: they are a layer of their own.
 COPY --chown=kefen:kefen Makefile pyproject.toml uv.lock ./
-RUN make .venv/.installed SYNC=--no-dev
+RUN make .venv/.installed SYNC="${SYNC}"
 
 COPY --chown=kefen:kefen . .
-RUN make install SYNC=--no-dev
+RUN make install SYNC="${SYNC}"
 
 ENV KEFEN_HOME=/data \
     PYTHONUNBUFFERED=1

@@ -2,8 +2,9 @@
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
-# SYNC=--no-dev leaves out what only tests need.
-SYNC ?=
+# SYNC=--no-dev leaves out what only tests need; "--no-dev --extra postgres" adds a client. What was
+# given last holds until something else is.
+SYNC ?= $(shell cat .uv/sync 2>/dev/null)
 RUN := .venv/bin/python
 DBT := .venv/bin/dbt
 
@@ -15,7 +16,7 @@ export GX_ANALYTICS_ENABLED := false
 MODELS := $(shell find models seeds dbt -type f -name '*.*') dbt_project.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run backfill preview diff explain fixlist dev test test-spark check lint types soak soak-equality soak-faults soak-cluster bench dictionary clean
+.PHONY: FORCE help install run backfill preview diff explain fixlist dev test test-spark check lint types soak soak-equality soak-faults soak-cluster bench dictionary clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +26,10 @@ $(UV):
 	$(PYTHON) -m venv .uv
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-.venv/.installed: pyproject.toml uv.lock | $(UV)
+.uv/sync: FORCE | $(UV)
+	@[ -f $@ ] && [ "$$(cat $@)" = "$(SYNC)" ] || echo "$(SYNC)" > $@
+
+.venv/.installed: pyproject.toml uv.lock .uv/sync
 	$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) $(SYNC)
 	@touch $@
 

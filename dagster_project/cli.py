@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         LOGGER.error("%s", error)  # noqa: TRY400
         return 1
     if options.command == "dev":
-        return _dev()
+        return _dev(options.host)
     readers = {"preview": _preview, "diff": _diff, "explain": _explain, "fixlist": _fixlist}
     if options.command in readers:
         return readers[options.command](settings, options)
@@ -88,16 +88,19 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--labels", choices=("zh", "en", "both"), default="both")
     fixlist = commands.add_parser("fixlist", help="what one owner should correct in the CRM")
     fixlist.add_argument("--owner", required=True, help="key or name")
-    commands.add_parser("dev", help="the Dagster UI with schedule and sensor")
+    dev = commands.add_parser("dev", help="the Dagster UI with schedule and sensor")
+    dev.add_argument("--host", default="127.0.0.1", help="address that it listens on")
     return parser
 
 
-def _dev() -> int:
+def _dev(host: str) -> int:
     command = [
         str(Path(sys.executable).parent / "dagster"),
         "dev",
         "-m",
         "dagster_project.definitions",
+        "--host",
+        host,
     ]
     return subprocess.call(command, cwd=PROJECT_DIR)
 

@@ -108,7 +108,7 @@ def test_the_image_runs_as_nobody_special_and_has_what_it_copies() -> None:
             assert (PROJECT_DIR / source).exists()
             assert source not in ignored
     # The Makefile's own rule, so that the image has what a checkout has.
-    assert "RUN make install SYNC=--no-dev" in text
+    assert 'RUN make install SYNC="${SYNC}"' in text
     assert ".venv/.installed:" in (PROJECT_DIR / "Makefile").read_text("utf-8")
 
 

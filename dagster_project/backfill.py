@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from dagster_project.changes.pairs import neighbours
+from dagster_project.changes.causes import tier_changes
+from dagster_project.changes.pairs import neighbours, note_started
 from dagster_project.ingest import views
 from dagster_project.night import explain_changes, exports_of, predict
 from dagster_project.settings import PROJECT_DIR, Settings
@@ -74,11 +75,12 @@ def compute_history(
     engine = engine_of(settings)
     days = engine.fetch("select as_of_date, role, known from raw.run_days").to_pylist()
     wanted = sorted(day["as_of_date"] for day in days if day["role"] != "published")
+    [published] = [day for day in days if day["role"] == "published"]
     if not wanted:
+        _ready_for_published(settings, engine, published["as_of_date"])
         # A date that this run replaces may be one that a stopped backfill had done.
         engine.forget_done()
         return Computed(0, 0, 0)
-    [published] = [day for day in days if day["role"] == "published"]
     known = next(day["known"] for day in days if day["role"] != "published")
     exports = exports_of(engine)
 
@@ -102,6 +104,7 @@ def compute_history(
         began = clock()
         engine.set_dates(context(chunk, known))
         predict(settings)
+        note_started(settings, chunk)
         engine.share()
         dbt(settings, _models(is_first=number == 1))
         explain_changes(settings)
@@ -113,10 +116,17 @@ def compute_history(
             f"{len(chunk)} dates in {finished - began:.0f} s; about {left_seconds:.0f} s left"
         )
     engine.set_dates(context([published["as_of_date"]], published["known"]))
+    _ready_for_published(settings, engine, published["as_of_date"])
     engine.share()
     # The records of the published date were judged before; the chunks left theirs in their place.
     dbt(settings, ("run", "--select", *(f"+{table},{BY_DATE},tag:records" for table in HISTORY)))
     return Computed(dates=len(left), skipped=len(done), chunks=len(chunks))
+
+
+def _ready_for_published(settings: Settings, engine: Engine, day: date) -> None:
+    """Hand the models of the published date the changes of tiers before it, all found by now."""
+    note_started(settings, [day])
+    engine.store("tier_changes", [tier_changes(settings, before=day)])
 
 
 def _dates_at_once(engine: Engine, settings: Settings) -> int:

@@ -112,7 +112,7 @@ def prepare(
 
     Raises RulesError naming every fault of the seeds, PublicationError if a place to publish to
     lacks its client or URL and PreflightError naming what there is no room for before anything is
-    read, NothingToDoError if no export was ever landed.
+    read, NothingToDoError if no export was ever landed or a date is asked for that none tells of.
     """
     check_rules(bins=settings.rfm.bins)
     _beside(settings)
@@ -124,13 +124,14 @@ def prepare(
     report = load_exports(settings, now=now, known=known)
     exports = _exports(settings, known)
     if exports is None:
-        folders = ", ".join(str(settings.source_dir(name)) for name in settings.sources)
-        raise NothingToDoError(
-            f"no complete drop was found in {folders}; expected <folder>/<YYYY-MM-DD>/… with a "
-            "_SUCCESS marker or files at rest for a minute"
-        )
+        raise _nothing_loaded(settings, known)
     engine = engine_of(settings)
     asked = _days(exports, as_of=as_of, known=known, date_range=date_range)
+    if asked[-1] > (told := report.newest_drop_date or exports.newest):
+        raise NothingToDoError(
+            f"{asked[-1]} was asked for, which no export tells of yet; expected a date up to that "
+            f"of the newest drop, {told}"
+        )
     published, history = (
         _days_of_range(engine, asked, known=known)
         if date_range
@@ -173,9 +174,33 @@ def prepare(
 
 
 def _exports(settings: Settings, known: date | None) -> Exports | None:
-    """Give the first and the newest export that are loaded, up to a date; None: there is none."""
-    loaded = [audit.export_date for audit in views.read_audits(settings, known)]
+    """Give the first and the newest export that are loaded, up to a date; None: there is none.
+
+    A drop that is dated after the day of the run is none, whatever its source lets it pass for.
+    """
+    loaded = [
+        audit.export_date for audit in views.read_audits(settings, known) if not audit.is_future
+    ]
     return Exports(first=min(loaded), newest=max(loaded)) if loaded else None
+
+
+def _nothing_loaded(settings: Settings, known: date | None) -> NothingToDoError:
+    """Say why there is no export to work on."""
+    landed = sorted({audit.export_date for audit in views.read_audits(settings, None)})
+    if landed and known is not None and known < landed[0]:
+        return NothingToDoError(
+            f"KNOWN={known} is before the first export loaded; expected a date from {landed[0]}"
+        )
+    if landed:
+        return NothingToDoError(
+            f"every drop is dated after today: {', '.join(map(str, landed[:5]))}; correct the "
+            "dates of the folders, or export_date_shift_days of the source"
+        )
+    folders = ", ".join(str(settings.source_dir(name)) for name in settings.sources)
+    return NothingToDoError(
+        f"no complete drop was found in {folders}; expected <folder>/<YYYY-MM-DD>/… with a "
+        "_SUCCESS marker or files at rest for a minute"
+    )
 
 
 def _days_of_range(
@@ -287,7 +312,8 @@ def predict(settings: Settings) -> Predicted:
 def exports_of(engine: Engine) -> Exports:
     """Give the first and the newest export that the run has registered."""
     exported = engine.fetch(
-        "select min(export_date) as first, max(export_date) as newest from raw.drop_audit"
+        "select min(export_date) as first, max(export_date) as newest from raw.drop_audit "
+        "where not is_future"
     ).to_pylist()[0]
     return Exports(first=exported["first"], newest=exported["newest"])
 
@@ -424,7 +450,7 @@ def _beside(settings: Settings) -> Callable[[Path], AbstractContextManager[Besid
     except ModuleNotFoundError as error:
         raise PublicationError(
             f"publish.postgres needs the package {error.name}; expected the extra postgres; "
-            "install it: .uv/bin/uv sync --frozen --extra postgres"
+            'install it: make install SYNC="--no-dev --extra postgres"'
         ) from error
     postgres.url_of(target)
     return lambda database: postgres.published_beside(settings, target, database)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 
 import duckdb
+import pyarrow as pa
 
 from dagster_project.changes.kept import KEPT, NIGHT, forget_lines, keep_lines, note_waiting
 from dagster_project.changes.migration import count_moves, store_money
@@ -26,6 +27,7 @@ from dagster_project.changes.whatif import KINDS
 from dagster_project.ingest.sql import literal
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf
+from dagster_project.transform.dbt import duckdb_limits
 from dagster_project.transform.engines import Engine
 from dagster_project.transform.history import IDENTITY
 
@@ -71,11 +73,9 @@ def find_changes(
     """
     with both_databases(settings, engine) as connection:
         keep_lines(connection)
-        for table, columns in _TABLES.items():
-            connection.execute(f"create table if not exists {KEPT}.main.{table} ({columns})")
         _restore(connection, settings)
         store_pairs(connection, dates, previous=beside.previous, rules_changed=rules_changed)
-        found = _find(connection, beside)
+        found = _find(connection, dates, beside)
         forget_lines(connection, HISTORY)
     return found
 
@@ -88,9 +88,22 @@ def copy_changes(settings: Settings, connection: duckdb.DuckDBPyConnection) -> N
     connection.execute(f"detach {KEPT}")
 
 
+def tier_changes(settings: Settings, *, before: date) -> pa.Table:
+    """Give the changes of tiers that are noted of dates before one, as raw.tier_changes."""
+    with duckdb.connect(config=duckdb_limits(settings)) as connection:
+        connection.execute(f"attach {literal(kept_file(settings))} as {KEPT}")
+        _restore(connection, settings)
+        return connection.execute(
+            "select as_of_date, customer_key, from_value as from_tier, to_value as to_tier "
+            f"from {KEPT}.main.{CHANGES} where dimension = 'abc_tier' and as_of_date < ?",
+            [before],
+        ).to_arrow_table()
+
+
 def _restore(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Take what was published back if the kept database is new."""
-    for table in _TABLES:
+    """Make both tables if the kept database is new, and take what was published back."""
+    for table, columns in _TABLES.items():
+        connection.execute(f"create table if not exists {KEPT}.main.{table} ({columns})")
         path = settings.published_dir / "current" / f"{table}.parquet"
         row = connection.execute(f"select count(*) from {KEPT}.main.{table}").fetchone()
         if path.exists() and not (row and row[0]):
@@ -99,7 +112,7 @@ def _restore(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             )
 
 
-def _find(connection: duckdb.DuckDBPyConnection, beside: Neighbours) -> int:
+def _find(connection: duckdb.DuckDBPyConnection, dates: Sequence[AsOf], beside: Neighbours) -> int:
     execute = connection.execute
     columns = [row[0] for row in execute(f"describe {HISTORY}").fetchall()]
     dimensions = [column for column in columns if column not in IDENTITY]
@@ -117,7 +130,8 @@ def _find(connection: duckdb.DuckDBPyConnection, beside: Neighbours) -> int:
             on labels.dimension = 'change_cause' and causes.cause = labels.code
     """)
     count_moves(connection, dimensions, into=f"{KEPT}.main.{MIGRATION}")
-    note_waiting(connection, compared=beside.previous, waiting=beside.waiting)
+    seen = {one.as_of_date for one in dates}
+    note_waiting(connection, compared=seen.union(beside.previous), waiting=beside.waiting)
     execute("commit")
     row = execute(
         f"select count(*) from {KEPT}.main.{CHANGES} where as_of_date in ({_DATES})"

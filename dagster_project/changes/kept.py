@@ -93,9 +93,6 @@ def keep_lines(connection: duckdb.DuckDBPyConnection) -> None:
         f"insert or replace into {KEPT}.kept.knowledge select as_of_date, knowledge_date "
         f"from {NIGHT}.raw.run_context where as_of_date in {dates}"
     )
-    connection.execute(
-        f"create table if not exists {KEPT}.kept.waiting (as_of_date date primary key)"
-    )
 
 
 def forget_lines(connection: duckdb.DuckDBPyConnection, history: str) -> None:
@@ -113,7 +110,11 @@ def forget_lines(connection: duckdb.DuckDBPyConnection, history: str) -> None:
 def note_waiting(
     connection: duckdb.DuckDBPyConnection, *, compared: Collection[date], waiting: Collection[date]
 ) -> None:
-    """Note which dates a run that knows more exports has to compare with the date before."""
+    """Note which dates a later run has to compare with the date before."""
+    connection.execute(
+        f"create schema if not exists {KEPT}.kept; "
+        f"create table if not exists {KEPT}.kept.waiting (as_of_date date primary key)"
+    )
     connection.execute(
         f"delete from {KEPT}.kept.waiting where as_of_date in "
         "(select unnest(cast($days as date[])))",
@@ -123,6 +124,16 @@ def note_waiting(
         f"insert or ignore into {KEPT}.kept.waiting select unnest(cast($days as date[]))",
         {"days": list(waiting)},
     )
+
+
+def forget_knowledge(connection: duckdb.DuckDBPyConnection, days: Collection[date]) -> None:
+    """Take the lines of dates for lost: they are about to be computed again."""
+    if _has(connection, "knowledge"):
+        connection.execute(
+            f"delete from {KEPT}.kept.knowledge where as_of_date in "
+            "(select unnest(cast($days as date[])))",
+            {"days": list(days)},
+        )
 
 
 def knowledge_kept(connection: duckdb.DuckDBPyConnection) -> dict[date, date]:
@@ -135,15 +146,26 @@ def knowledge_kept(connection: duckdb.DuckDBPyConnection) -> dict[date, date]:
 
 
 def dates_waiting(connection: duckdb.DuckDBPyConnection) -> set[date]:
-    """Give the dates that a run that knows more exports has to compare with the date before."""
+    """Give the dates that a later run has to compare with the date before."""
     if not _has(connection, "waiting"):
         return set()
     return {row[0] for row in connection.execute("select as_of_date from kept.waiting").fetchall()}
 
 
-def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+def dates_noted(connection: duckdb.DuckDBPyConnection) -> list[date]:
+    """Give the dates of which changes are noted, in order."""
+    if not _has(connection, "customer_class_changes", schema="main"):
+        return []
+    rows = connection.execute(
+        "select distinct as_of_date from main.customer_class_changes order by all"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _has(connection: duckdb.DuckDBPyConnection, table: str, *, schema: str = "kept") -> bool:
     return bool(
         connection.execute(
-            "select 1 from duckdb_tables() where schema_name = 'kept' and table_name = ?", [table]
+            "select 1 from duckdb_tables() where schema_name = ? and table_name = ?",
+            [schema, table],
         ).fetchone()
     )

@@ -1,6 +1,7 @@
 """Which dates are compared: each date of the history with the one before it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,7 +10,15 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project.changes.kept import KEPT, NIGHT, dates_waiting, knowledge_kept
+from dagster_project.changes.kept import (
+    KEPT,
+    NIGHT,
+    dates_noted,
+    dates_waiting,
+    forget_knowledge,
+    knowledge_kept,
+    note_waiting,
+)
 from dagster_project.ingest.sql import literal
 from dagster_project.settings import Settings
 from dagster_project.transform.context import AsOf
@@ -46,17 +55,23 @@ def neighbours(
 
     newest: the last export that the run sees. What happened on a date that was computed with later
     ones cannot be told by it: such a date waits, and the next run that sees them takes it up.
+
+    Dates with the history gone between them are no pair: what changed in between is noted date by
+    date and would be counted again.
     """
     known: dict[date, date] = {}
     waiting: set[date] = set()
+    noted: list[date] = []
     if kept_file(settings).exists():
         with duckdb.connect(str(kept_file(settings))) as connection:
             known, waiting = knowledge_kept(connection), dates_waiting(connection)
+            noted = dates_noted(connection)
     every = sorted({*history, *days})
     pairs = {
         day: earlier
         for earlier, day in pairwise(every)
-        if {day, earlier} & set(days) or day in waiting
+        if {day, earlier} & waiting.union(days)
+        and bisect_right(noted, earlier) == bisect_left(noted, day)
     }
     previous = {
         day: earlier
@@ -70,6 +85,17 @@ def neighbours(
         known={day: known[day] for day in needed & set(known)},
         waiting=sorted(set(pairs) - set(previous)),
     )
+
+
+def note_started(settings: Settings, days: Collection[date]) -> None:
+    """Note dates before their classes are written: they wait until they are compared.
+
+    A run that ends in between leaves a history whose changes nobody has found, and lines of before;
+    the next run finds both.
+    """
+    with duckdb.connect(str(kept_file(settings))) as connection:
+        note_waiting(connection, compared=(), waiting=days)
+        forget_knowledge(connection, days)
 
 
 @contextmanager

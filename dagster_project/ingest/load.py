@@ -56,6 +56,8 @@ class LoadReport:
     repeated: tuple[RepeatedDrop, ...]
     audits: tuple[Audit, ...]
     newest_export_date: date | None
+    # Of a drop that lies in a folder or was landed, whatever of it is asked for.
+    newest_drop_date: date | None
     seconds: float
 
     @property
@@ -112,10 +114,13 @@ def load_exports(
     undated: list[str] = []
     missing: list[str] = []
     unchanged = 0
+    today = now.astimezone(ZoneInfo(settings.business_time_zone)).date()
+    seen = {drop.export_date for drop in manifest.drops()}
     for name, source in settings.sources.items():
         folder = settings.source_dir(name)
         found = find_drops(name, source, folder)
         undated += [str(path) for path in found.undated]
+        seen |= {drop.export_date for drop in found.drops}
         if not found.drops:
             missing.append(name)
             log.warning("source %s: no drop found in %s", name, folder)
@@ -140,7 +145,6 @@ def load_exports(
             "exports there or set `path` (and `export_date` for a folder without dates)"
             + (f"; undated files: {', '.join(undated[:5])}" if undated else "")
         )
-    today = now.astimezone(ZoneInfo(settings.business_time_zone)).date()
     audits = [
         audit
         for name in settings.sources
@@ -149,7 +153,11 @@ def load_exports(
         )
     ]
     database.close()
-    dates = [a.export_date for a in audits if known is None or a.export_date <= known]
+    dates = [
+        audit.export_date
+        for audit in audits
+        if not audit.is_future and (known is None or audit.export_date <= known)
+    ]
     empty_folder(settings.raw_dir / TEMP_FOLDER)
     return LoadReport(
         landed=tuple(landed),
@@ -163,6 +171,7 @@ def load_exports(
         ),
         audits=tuple(audits),
         newest_export_date=max(dates, default=None),
+        newest_drop_date=max((day for day in seen if day <= today), default=None),
         seconds=time.monotonic() - started,
     )
 

@@ -196,7 +196,9 @@ def _register_manifest(con: duckdb.DuckDBPyConnection, drops: list[DropManifest]
 def _register_audit(
     con: duckdb.DuckDBPyConnection, settings: Settings, audits: list[Audit]
 ) -> None:
-    newest_of_all = max((audit.export_date for audit in audits), default=None)
+    newest_of_all = max(
+        (audit.export_date for audit in audits if not audit.is_future), default=None
+    )
     newest: dict[tuple[str, str], date] = {}
     for audit in audits:
         newest[audit.crm_source, audit.kind] = audit.export_date

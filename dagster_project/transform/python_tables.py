@@ -6,11 +6,12 @@ What belongs here: which there are. Their columns stand with the steps that writ
 import duckdb
 import pyarrow as pa
 
+from dagster_project.changes.tables import TABLES as CHANGED
 from dagster_project.clv.tables import TABLES as PREDICTED
 from dagster_project.normalise.tables import TABLES as NORMALISED
 from expectations.custom import TABLES as JUDGED
 
-PYTHON_TABLES: dict[str, pa.Schema] = {**NORMALISED, **JUDGED, **PREDICTED}
+PYTHON_TABLES: dict[str, pa.Schema] = {**NORMALISED, **JUDGED, **PREDICTED, **CHANGED}
 
 
 def create_empty_tables(connection: duckdb.DuckDBPyConnection) -> None:

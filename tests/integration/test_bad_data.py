@@ -12,7 +12,7 @@ from dagster_project.defs.dbt import assets
 from dagster_project.defs.quality import checks
 from dagster_project.defs.run import NightFailedError
 from dagster_project.demo import write_demo_exports
-from dagster_project.night import judge
+from dagster_project.night import NothingToDoError, judge, prepare
 from dagster_project.settings import Settings
 from dagster_project.transform.dbt import dbt_environment
 from expectations.rules import load_rules
@@ -276,6 +276,45 @@ def test_a_bad_drop_of_a_source_that_may_fail_is_set_aside(second_evening: Eveni
     assert query(database, "select count(*) > 0 from fct_orders where crm_source = 'zoho'") == [
         (True,)
     ]
+
+
+# Dates that no export tells of ---------------------------------------------------------------
+
+
+def test_a_date_after_the_newest_drop_is_refused(second_evening: Evening) -> None:
+    """It would be the newest of the history, and stand in the way of the nights to come."""
+    settings = second_evening()
+    late = SECOND + timedelta(days=1)
+
+    with pytest.raises(NothingToDoError, match=f"{late} was asked for.* the newest drop, {SECOND}"):
+        prepare(settings, now=NOW, as_of=late)
+    with pytest.raises(NothingToDoError, match=f"{late} was asked for"):
+        prepare(settings, now=NOW, date_range=(FIRST, late))
+    with pytest.raises(NothingToDoError, match=f"KNOWN=2020-01-01 is before .* from {FIRST}"):
+        prepare(settings, now=NOW, known=date(2020, 1, 1))
+    # Between two exports a date is known by the first of them.
+    assert prepare(settings, now=NOW, as_of=SECOND, known=FIRST).dates[-1].as_of_date == SECOND
+
+
+@pytest.mark.parametrize("on_critical", ["block", "use_last_good"])
+def test_a_drop_of_the_future_is_no_date_of_a_night(
+    second_evening: Evening, on_critical: str
+) -> None:
+    settings = second_evening()
+    body = settings.model_dump(mode="json")
+    body["sources"]["zoho"]["on_critical"] = on_critical
+    settings = Settings.model_validate(body)
+    drops = settings.home / "exports" / "zoho"
+    shutil.copytree(drops / str(SECOND), drops / "2062-11-20")
+
+    prepared = prepare(settings, now=NOW)
+
+    assert [one.as_of_date for one in prepared.dates] == [SECOND]
+    results = judge(settings, stage="raw", rules=load_rules())
+    assert gate(results).is_blocked == (on_critical == "block")
+    assert {r.status for r in results if r.rule_id == "STR-006"} == {"FAIL"}
+    # The other sources are not a generation late because of it.
+    assert {r.status for r in results if r.rule_id == "STR-005"} == {"PASS"}
 
 
 # Faults of the pipeline itself --------------------------------------------------------------

@@ -45,6 +45,7 @@ RUN_TABLES = {
     "clv_scores",
     "clv_fits",
     "clv_calibration",
+    "tier_changes",
 }
 # The reconciliation compares what staging typed with the raw text itself.
 READS_RAW_TEXT = {"int_dq__amounts_flags": {"orders"}}

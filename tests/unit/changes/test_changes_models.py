@@ -14,7 +14,7 @@ from dagster_project.changes.models import (
     query_of_part,
     with_part,
 )
-from dagster_project.changes.pairs import kept_file, neighbours
+from dagster_project.changes.pairs import kept_file, neighbours, note_started
 from dagster_project.changes.whatif import FACTS, SOURCE_MAP, statements_of
 from dagster_project.settings import Settings
 from tests.support import demo_settings
@@ -99,12 +99,54 @@ def test_a_date_that_was_computed_with_later_exports_waits_for_a_run_that_sees_t
     assert found.waiting == []
 
 
+def test_a_date_whose_run_ended_before_it_was_compared_is_compared_by_the_next(
+    tmp_path: Path,
+) -> None:
+    settings = demo_settings(tmp_path)
+    settings.work_dir.mkdir()
+    first, second, third, fourth = (date(2026, 3, day) for day in (1, 2, 3, 4))
+    # A first run has nothing to note it in yet.
+    note_started(settings, [first])
+    assert neighbours(settings, [first], [second], newest=second).previous == {second: first}
+    # One in the middle: what follows it is compared with it too.
+    _keep(settings, {day: day for day in (first, second, third)})
+    note_started(settings, [second])
+    found = neighbours(settings, [first, second, third], [fourth], newest=fourth)
+    assert found.previous == {second: first, third: second, fourth: third}
+    # Its lines may be those of before.
+    assert found.missing == [second]
+    # It failed before it had written anything.
+    found = neighbours(settings, [first, third], [fourth], newest=fourth)
+    assert found.previous == {fourth: third}
+
+
+def test_dates_with_noted_changes_between_them_are_no_pair(tmp_path: Path) -> None:
+    """The retention removed the days between month ends; what changed on them stays noted."""
+    settings = demo_settings(tmp_path)
+    settings.work_dir.mkdir()
+    july, august = date(2026, 7, 31), date(2026, 8, 31)
+    asked = [date(2026, 8, 10), date(2026, 8, 11)]
+    _keep(settings, {july: july, august: august})
+    with duckdb.connect(str(kept_file(settings))) as connection:
+        connection.execute(
+            "create table customer_class_changes as select unnest(generate_series("
+            "timestamp '2026-08-01', timestamp '2026-08-31', interval 1 day))::date as as_of_date"
+        )
+    found = neighbours(settings, [july, august], asked, newest=august)
+    assert found.previous == {asked[1]: asked[0]}
+    # Without days between, a month end is compared with the one before.
+    with duckdb.connect(str(kept_file(settings))) as connection:
+        connection.execute("delete from customer_class_changes where as_of_date < '2026-08-31'")
+    found = neighbours(settings, [july, august], asked, newest=august)
+    assert found.previous == {asked[0]: july, asked[1]: asked[0], august: asked[1]}
+
+
 def _keep(settings: Settings, known: dict[date, date], waiting: Sequence[date] = ()) -> None:
     kept_file(settings).unlink(missing_ok=True)
     with duckdb.connect(str(kept_file(settings))) as connection:
         connection.execute("create schema kept")
         connection.execute("create table kept.knowledge (as_of_date date, knowledge_date date)")
         connection.executemany("insert into kept.knowledge values (?, ?)", list(known.items()))
-        connection.execute("create table kept.waiting (as_of_date date)")
+        connection.execute("create table kept.waiting (as_of_date date primary key)")
         for day in waiting:
             connection.execute("insert into kept.waiting values (?)", [day])

@@ -130,8 +130,9 @@ def prepared(home: Path, days: Sequence[RunDay], **changes: Any) -> Settings:
     with open_work_db(settings) as connection:
         connection.execute(
             "create schema raw; create schema intermediate;"
-            "create table raw.drop_audit as select date '2026-01-01' as export_date "
-            "union all select date '2026-06-30';"
+            "create table raw.drop_audit as select date '2026-01-01' as export_date, "
+            "false as is_future union all select date '2026-06-30', false "
+            "union all select date '2062-06-30', true;"
             "create table intermediate.int_customers__source_map as "
             f"select 'c' || n as customer_key from range({CUSTOMERS}) as numbers(n)"
         )

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from dagster_project import preflight
-from dagster_project.changes.causes import copy_changes, find_changes
+from dagster_project.changes.causes import copy_changes, find_changes, restore_changes
 from dagster_project.changes.pairs import neighbours
 from dagster_project.clv.predictions import Asked, Predicted
 from dagster_project.clv.predictions import predict as predict_values
@@ -145,6 +145,7 @@ def prepare(
     if date_range or (as_of and history_dates and as_of < max(history_dates)):
         # Dates in the past that somebody asked for.
         note_backfill(settings, (min(asked), max(asked)))
+    restore_changes(settings)
     beside = neighbours(settings, history_dates, [published.as_of_date], newest=exports.newest)
     dates = run_dates(
         [published.as_of_date],

@@ -11,7 +11,14 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from dagster_project.changes.kept import KEPT, NIGHT, forget_lines, keep_lines, note_waiting
+from dagster_project.changes.kept import (
+    CHANGES,
+    KEPT,
+    NIGHT,
+    forget_lines,
+    keep_lines,
+    note_waiting,
+)
 from dagster_project.changes.migration import count_moves, store_money
 from dagster_project.changes.models import class_models
 from dagster_project.changes.pairs import (
@@ -31,7 +38,6 @@ from dagster_project.transform.dbt import duckdb_limits
 from dagster_project.transform.engines import Engine
 from dagster_project.transform.history import IDENTITY
 
-CHANGES = "customer_class_changes"
 MIGRATION = "class_migration"
 # The cause that a scenario stands for, in the order in which they are tried.
 CAUSES = {
@@ -86,6 +92,16 @@ def copy_changes(settings: Settings, connection: duckdb.DuckDBPyConnection) -> N
     for table in _TABLES:
         connection.execute(f"create or replace table main.{table} as from {KEPT}.main.{table}")
     connection.execute(f"detach {KEPT}")
+
+
+def restore_changes(settings: Settings) -> None:
+    """Take both tables back from the publication if what is kept beside the history is lost.
+
+    Which dates are a pair depends on what is noted: to be called before they are looked for.
+    """
+    with duckdb.connect(config=duckdb_limits(settings)) as connection:
+        connection.execute(f"attach {literal(kept_file(settings))} as {KEPT}")
+        _restore(connection, settings)
 
 
 def tier_changes(settings: Settings, *, before: date) -> pa.Table:

@@ -14,6 +14,7 @@ from dagster_project.changes.models import DATABASE, class_models, query_of_part
 # The database of what is kept, and that of the night, as attached.
 KEPT = "history"
 NIGHT = "night"
+CHANGES = "customer_class_changes"
 
 _CUSTOMERS = f"{NIGHT}.intermediate.int_customers__"
 _QUERIES = {
@@ -154,10 +155,10 @@ def dates_waiting(connection: duckdb.DuckDBPyConnection) -> set[date]:
 
 def dates_noted(connection: duckdb.DuckDBPyConnection) -> list[date]:
     """Give the dates of which changes are noted, in order."""
-    if not _has(connection, "customer_class_changes", schema="main"):
+    if not _has(connection, CHANGES, schema="main"):
         return []
     rows = connection.execute(
-        "select distinct as_of_date from main.customer_class_changes order by all"
+        f"select distinct as_of_date from main.{CHANGES} order by all"
     ).fetchall()
     return [row[0] for row in rows]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dagster_project.changes.causes import restore_changes
 from dagster_project.changes.models import (
     CLASSES,
     ModelPartError,
@@ -139,6 +140,25 @@ def test_dates_with_noted_changes_between_them_are_no_pair(tmp_path: Path) -> No
         connection.execute("delete from customer_class_changes where as_of_date < '2026-08-31'")
     found = neighbours(settings, [july, august], asked, newest=august)
     assert found.previous == {asked[0]: july, asked[1]: asked[0], august: asked[1]}
+
+
+def test_noted_changes_that_are_lost_are_taken_from_the_publication(tmp_path: Path) -> None:
+    settings = demo_settings(tmp_path)
+    settings.work_dir.mkdir()
+    current = settings.published_dir / "current"
+    current.mkdir(parents=True)
+    july, gone, august = date(2026, 7, 31), date(2026, 8, 5), date(2026, 8, 31)
+    duckdb.sql(
+        f"copy (select date '{gone}' as as_of_date, 'c' as customer_key) "
+        f"to '{current / 'customer_class_changes.parquet'}'"
+    )
+    for _ in range(2):
+        restore_changes(settings)
+    with duckdb.connect(str(kept_file(settings))) as connection:
+        assert connection.sql("select as_of_date from customer_class_changes").fetchall() == [
+            (gone,)
+        ]
+    assert neighbours(settings, [july], [august], newest=august).previous == {}
 
 
 def _keep(settings: Settings, known: dict[date, date], waiting: Sequence[date] = ()) -> None:

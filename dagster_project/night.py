@@ -23,6 +23,7 @@ from dagster_project.clv.predictions import predict as predict_values
 from dagster_project.demo.exports import write_demo_exports
 from dagster_project.ingest import views
 from dagster_project.ingest.load import load_exports
+from dagster_project.ingest.sql import rows_by_table
 from dagster_project.normalise.step import normalise
 from dagster_project.publish.publication import (
     DATA_DOCS,
@@ -36,6 +37,7 @@ from dagster_project.publish.publication import (
 from dagster_project.report.attention import find_attention
 from dagster_project.report.fix_lists import write_fix_lists
 from dagster_project.report.run_log import (
+    RUN_LOG,
     RunRecord,
     RunStatus,
     kept_ranges,
@@ -368,10 +370,11 @@ def finish(settings: Settings, *, run_id: str, started_at: datetime) -> Finished
     engine.gather()
     engine.release()
     with open_work_db(settings) as connection:
-        record = _record(connection, settings, run_id=run_id, started_at=started_at)
-        replaces = _is_newest_publication(connection)
-        _write_run_log(connection, [*run_records(settings), record])
         copy_changes(settings, connection)
+        logged = run_records(settings)
+        record = _record(connection, settings, logged, run_id=run_id, started_at=started_at)
+        replaces = _is_newest_publication(connection)
+        _write_run_log(connection, [*logged, record])
     try:
         publication = publish(
             settings,
@@ -536,6 +539,7 @@ def _is_newest_publication(connection: duckdb.DuckDBPyConnection) -> bool:
 def _record(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
+    logged: Sequence[RunRecord],
     *,
     run_id: str,
     started_at: datetime,
@@ -548,9 +552,9 @@ def _record(
     version = connection.execute(
         "select max(rule_version) from intermediate.int_config__thresholds"
     ).fetchone()
-    tables = connection.execute(
-        "select count(*), sum(estimated_size) from duckdb_tables() where schema_name = 'main'"
-    ).fetchone()
+    # The run log is published with this record in it.
+    rows = rows_by_table(connection, settings.work_db.stem, "main")
+    rows[RUN_LOG] = len(logged) + 1
     status: RunStatus = "published"
     return RunRecord(
         run_id=run_id,
@@ -562,19 +566,19 @@ def _record(
         finished_at=datetime.now(UTC),
         status=status,
         rule_version=version[0] if version else None,
-        tables=int(tables[0]) if tables else 0,
-        rows=int(tables[1] or 0) if tables else 0,
+        tables=len(rows),
+        rows=sum(rows.values()),
         backfills=read_note(settings).backfills,
     )
 
 
 def _write_run_log(connection: duckdb.DuckDBPyConnection, records: Sequence[RunRecord]) -> None:
     connection.execute(
-        "create or replace table main.run_log (run_id varchar, kind varchar, as_of_date date, "
+        f"create or replace table main.{RUN_LOG} (run_id varchar, kind varchar, as_of_date date, "
         "knowledge_date date, base_currency varchar, started_at timestamp, finished_at timestamp, "
         "status varchar, rule_version integer, tables integer, rows bigint, backfills varchar)"
     )
     connection.executemany(
-        "insert into main.run_log values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"insert into main.{RUN_LOG} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [record.as_row() for record in records],
     )

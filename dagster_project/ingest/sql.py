@@ -40,6 +40,26 @@ def connect(
     return con
 
 
+def rows_by_table(con: duckdb.DuckDBPyConnection, database: str, *schemas: str) -> dict[str, int]:
+    """Count the rows of every table of some schemas, which share no table name.
+
+    Counted, since the sizes in duckdb_tables() hold deleted rows too.
+    """
+    tables = con.execute(
+        "select schema_name, table_name from duckdb_tables() "
+        "where database_name = ? and list_contains(?, schema_name) order by table_name",
+        [database, list(schemas)],
+    ).fetchall()
+    if not tables:
+        return {}
+    counts = " union all by name ".join(
+        f"select {literal(table)} as name, count(*) as rows "
+        f"from {quoted(database)}.{quoted(schema)}.{quoted(table)}"
+        for schema, table in tables
+    )
+    return dict(con.execute(f"from ({counts}) order by name").fetchall())
+
+
 def scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
     """Run a query that gives one whole number."""
     row = con.execute(query).fetchone()

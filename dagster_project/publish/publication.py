@@ -20,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project.ingest.sql import literal
+from dagster_project.ingest.sql import literal, rows_by_table
 from dagster_project.publish.durable import fsync, fsync_tree
 from dagster_project.publish.history import (
     PARQUET,
@@ -123,20 +123,17 @@ def publish(
         config=duckdb_limits(settings),
     ) as connection:
         connection.execute(f"attach {literal(settings.work_db)} as work (read_only)")
-        tables = _tables(connection)
-        if not tables:
+        counts = rows_by_table(connection, "work", "main")
+        if not counts:
             raise PublicationError(
                 f"{settings.work_db} has no table in schema main; expected the marts; "
                 "run the models first"
             )
-        history = _write_parquet(connection, settings, tables, parts_dir)
+        history = _write_parquet(connection, settings, counts, parts_dir)
         if replace_current:
             if history:
                 history = _cut_for_database(history, limit=settings.publish.history_rows)
-            _write_database(connection, tables, history, database_part)
-        counts = {
-            table: _count(connection, f"select count(*) from work.main.{table}") for table in tables
-        }
+            _write_database(connection, counts, history, database_part)
         _audit(
             connection,
             counts,
@@ -204,14 +201,6 @@ def _write_database(
     connection.execute("checkpoint fresh")
     connection.execute("detach fresh")
     connection.execute(f"attach {literal(path)} as fresh (read_only)")
-
-
-def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    rows = connection.execute(
-        "select table_name from duckdb_tables() "
-        "where database_name = 'work' and schema_name = 'main' order by table_name"
-    ).fetchall()
-    return [row[0] for row in rows]
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:

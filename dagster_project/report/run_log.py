@@ -15,6 +15,7 @@ from dagster_project.transform.history import CURRENT_LINK
 
 LOGGER = logging.getLogger(__name__)
 
+RUN_LOG = "run_log"
 RunStatus = Literal["published", "failed"]
 
 
@@ -74,7 +75,7 @@ def run_records(settings: Settings) -> list[RunRecord]:
 
 def restore_run_log(settings: Settings) -> None:
     """Take the records that were deleted from the run log of the newest publication."""
-    published = settings.published_dir / CURRENT_LINK / "run_log.parquet"
+    published = settings.published_dir / CURRENT_LINK / f"{RUN_LOG}.parquet"
     if not published.exists():
         return
     with duckdb.connect() as connection:

@@ -225,6 +225,11 @@ def test_the_current_run_is_complete(story: Story) -> None:
         "select count(*) from read_parquet($1)", params=[str(current / HISTORY / "*" / "*.parquet")]
     ).fetchall()
     assert found | {(HISTORY, *history)} == set(tables)
+    logged = query(
+        published(story.settings.home),
+        "select tables, rows from run_log where status = 'published' order by run_id",
+    )
+    assert logged[-1] == (len(tables), sum(rows for _, rows in tables))
 
 
 def test_the_run_log_has_the_killed_runs_and_the_refused_one(story: Story) -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.ingest import completion, views
-from dagster_project.ingest.sql import literal, path_list
+from dagster_project.ingest.sql import literal, path_list, rows_by_table
 from dagster_project.settings import Settings
 from dagster_project.transform.context import (
     AsOf,
@@ -145,14 +145,10 @@ class DuckDBEngine:
         return rows
 
     def row_counts(self) -> dict[str, int]:
-        """Count the rows of every model that is a table, from the database's own catalogue."""
-        with duckdb.connect(str(self._settings.work_db), read_only=True) as connection:
-            return dict(
-                connection.execute(
-                    "select table_name, estimated_size from duckdb_tables() "
-                    "where schema_name in ('main', 'intermediate', 'seeds')"
-                ).fetchall()
-            )
+        """Count the rows of every model that is a table."""
+        with duckdb.connect(config=duckdb_limits(self._settings)) as connection:
+            self.attach_tables(connection, "work")
+            return rows_by_table(connection, "work", "main", "intermediate", "seeds")
 
     def attach_tables(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
         """Attach the working database, to be read."""

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions, colored_console_logger, in_process_executor
 
 from dagster_project.defs.changes.assets import build_change_assets
 from dagster_project.defs.clv.assets import build_clv_assets
 from dagster_project.defs.dbt.assets import build_dbt_assets
 from dagster_project.defs.history.assets import build_backfill_assets, build_history_assets
 from dagster_project.defs.jobs import backfill, nightly
+from dagster_project.defs.progress import steps_logger
 from dagster_project.defs.publish.assets import build_publish_assets
 from dagster_project.defs.quality.checks import build_checks
 from dagster_project.defs.raw.assets import build_raw_assets
@@ -45,6 +46,8 @@ def build_defs(
         schedules=[build_nightly_schedule(settings)],
         sensors=[build_drop_sensor()],
         resources={**build_resources(), **(resource_overrides or {})},
+        # Dagster's own for the daemon and the UI; a command shows the steps alone.
+        loggers={"console": colored_console_logger, "steps": steps_logger},
         # Each step of its own process would ask for the writer's lock that its run holds.
         executor=in_process_executor,
     )

@@ -50,7 +50,7 @@ def run_job(
         result = definitions.resolve_job_def(job_name).execute_in_process(
             instance=used,
             raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={"loggers": {"steps": {}}},
         )
     if not result.success:
         kind = "backfill" if date_range else "night"

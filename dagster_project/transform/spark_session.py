@@ -28,6 +28,9 @@ logger.hive.name = org.apache.hadoop.hive
 logger.hive.level = off
 logger.datanucleus.name = DataNucleus
 logger.datanucleus.level = off
+# Code that would grow beyond 64 KB is interpreted instead; it is no error, and has 350 lines.
+logger.codegen.name = org.apache.spark.sql.catalyst.expressions.codegen.CodeGenerator
+logger.codegen.level = off
 """
 
 JAVA_OPTIONS = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")

@@ -5,6 +5,7 @@ publishing, then left alone. All the time somebody reads what is published.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -208,6 +209,17 @@ def test_the_next_run_publishes_what_an_undisturbed_one_would(story: Story) -> N
     assert differences(story.undisturbed, published(story.settings.home)) == []
     assert not list(story.settings.published_dir.rglob(".publishing-*"))
     assert not list((story.settings.raw_dir / "_tmp").glob("*"))
+
+
+def test_a_run_says_which_step_it_is_at(story: Story) -> None:
+    _, said = story.last_run
+    steps = re.findall(
+        r"INFO (raw_zone|records|marts|published): (started|\d+\.\d s)$", said, re.MULTILINE
+    )
+    assert [step for step, _ in steps] == [
+        name for name in ("raw_zone", "records", "marts", "published") for _ in range(2)
+    ]
+    assert [told == "started" for _, told in steps] == [True, False] * 4
 
 
 def test_the_current_run_is_complete(story: Story) -> None:

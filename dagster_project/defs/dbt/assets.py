@@ -1,8 +1,10 @@
 """The models in two steps, so that the rules can judge the records between them."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
+from time import monotonic
 from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Output
@@ -19,6 +21,10 @@ from dagster_project.settings import PROJECT_DIR
 from dagster_project.transform.dbt import dbt_environment
 from dagster_project.transient import attempts
 
+LOGGER = logging.getLogger(__name__)
+
+# Seconds between two lines of progress.
+SAY_EVERY = 15
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 RAW_ZONE = AssetKey("raw_zone")
 LOAD_MANIFEST = AssetKey("load_manifest_counts")
@@ -119,8 +125,17 @@ def _events(
         context=context,
         target_path=night.settings.work_dir / "dbt_target",
     )
+    events: list[Any] = []
+    said = monotonic()
     try:
-        return list(invocation.stream())
+        for event in invocation.stream():
+            events.append(event)
+            if monotonic() > said + SAY_EVERY:
+                said = monotonic()
+                done = sum(isinstance(one, Output) for one in events)
+                total = len(context.selected_output_names)
+                LOGGER.info("%s: %d of %d tables are made", context.op_def.name, done, total)
+        return events
     finally:
         # An event that cannot be kept ends the step: dbt would go on without the lock.
         invocation.process.kill()

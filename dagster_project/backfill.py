@@ -38,7 +38,10 @@ BY_DATE = "source:kefen.raw.run_context+"
 # What a chunk's dbt commands have in their environment: the classes are written once, as history.
 IN_CHUNKS = {"KEFEN_CLASSES_AS": "view"}
 # Settings that change no row of history, or only how fast it is made.
-OTHER_SETTINGS = {"home", "demo", "demo_customers", "publish", "backfill", "duckdb", "spark"}
+OTHER_SETTINGS = {
+    "home", "demo", "demo_customers", "publish", "backfill", "duckdb", "spark",
+    "dagster", "history", "limits", "notices", "schedule",
+}  # fmt: skip
 CODE = ("models", "seeds", "dbt/macros")
 
 # Runs a dbt command, given as arguments.

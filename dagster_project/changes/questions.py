@@ -96,7 +96,7 @@ def _twins(scenario: str, pairs: str) -> str:
         elif scenario == "late":
             known = "knowledge_date"
         if kind == "record":
-            on = known = "attribute_date" if scenario == "record" else "previous_attribute"
+            known = "attribute_date" if scenario == "record" else "previous_attribute"
         seen.append(f"pairs.{on} as {kind}_on, pairs.{known} as {kind}_known")
     # Where nothing of the kind is new, the answer is that of decay.
     touched = (
@@ -132,15 +132,19 @@ def _store_touched(connection: duckdb.DuckDBPyConnection) -> None:
         before = facts.seen("pairs.previous", "pairs.previous_known", "pairs.previous_attribute")
         today = facts.seen("pairs.as_of_date", "pairs.knowledge_date", "pairs.attribute_date")
         late = facts.seen("pairs.previous", "pairs.knowledge_date", "pairs.previous_attribute")
+        began = f" or {facts.began('pairs.previous', 'pairs.as_of_date')}" if facts.begins else ""
         queries += [
             f"""
                 select distinct asked.as_of_date, asked.customer_key, {kind} as kind
                 from {source}
                 inner join whatif.asked as asked on {owner} = asked.customer_key
                 inner join whatif.pairs as pairs on asked.as_of_date = pairs.as_of_date
-                where {facts.where} and {seen} is distinct from {before}
+                where {facts.where} and ({seen})
             """
-            for kind, seen in ((facts.kind, today), ("'late'", late))
+            for kind, seen in (
+                (facts.kind, f"{today} is distinct from {before}{began}"),
+                ("'late'", f"{late} is distinct from {before}"),
+            )
         ]
     connection.execute("create table whatif.touched as " + " union ".join(queries))
 

@@ -37,7 +37,8 @@ class Facts:
     key: column with the record (or the customer) that a row is of. kind: SQL that gives the kind.
     event: when it happened; None = it stands as long as it is exported. known_from, known_to: the
     exports that hold it. keys: more columns that name the record. by_rules: rule_from and
-    rule_until say by which rules it is one. also: columns that are given anew.
+    rule_until say by which rules it is one. also: columns that are given anew. begins: columns with
+    the dates from which what a record says holds: a deal that was created or closed, a contact.
     """
 
     relation: str
@@ -51,6 +52,7 @@ class Facts:
     where: str = "true"
     by_rules: bool = False
     also: Mapping[str, str] = field(default_factory=dict)
+    begins: tuple[str, ...] = ()
 
     def seen(self, on: str, known: str, attribute: str) -> str:
         """Write the condition that a row is seen; each argument is SQL for a date."""
@@ -61,6 +63,25 @@ class Facts:
             stands = f"(facts.{self.event} <= {attribute} and {self._exported(attribute)})"
             return f"(case when facts.is_attribute then {stands} else {facts} end)"
         return facts
+
+    def began(self, after: str, until: str) -> str:
+        """Write the condition that something of a record began between two dates, SQL for each."""
+        return " or ".join(
+            f"({self._value(column)} > {after} and {self._value(column)} <= {until})"
+            for column in self.begins
+        )
+
+    def beginning_by(self, day: str, clock: str) -> dict[str, str]:
+        """Give the dates of what begins, by column; what began after a day, after the clock."""
+        return {
+            column: f"case when {value} > {day} and {value} <= {clock} then {clock} + 1 "
+            f"else {value} end"
+            for column in self.begins
+            for value in (self._value(column),)
+        }
+
+    def _value(self, column: str) -> str:
+        return self.also.get(column, f"facts.{column}")
 
     def _exported(self, day: str) -> str:
         return (
@@ -91,15 +112,15 @@ FACTS = (
     Facts("int_crm__accounts", "account_key", "'record'", None),
     Facts("int_crm__contacts", "contact_key", "'record'", None, keys=("party_key",),
           where="facts.party_key = facts.contact_key"),
-    Facts("int_profiles__contact_roles", "party_key", "'record'", None),
+    Facts("int_profiles__contact_roles", "party_key", "'record'", None, begins=("created_date",)),
     # What a missing date stands for is said before the version's own dates are given anew.
     Facts("int_crm__deals", "party_key", "'record'", None, also={
         "created_date": "coalesce(facts.created_date, facts.valid_from)",
         "stage_changed_date": "coalesce(facts.stage_changed_date, facts.valid_from)",
-    }),
+    }, begins=("created_date", "close_date", "stage_changed_date")),
     Facts("int_crm__leads", "converted_account_key", "'record'", None, also={
         "converted_date": "coalesce(facts.converted_date, facts.created_date, facts.valid_from)",
-    }),
+    }, begins=("converted_date",)),
 )  # fmt: skip
 SOURCE_MAP = "int_customers__source_map"
 # Models that count what is seen on a date, and whose counts they are.
@@ -314,6 +335,7 @@ class WhatIf:
             facts.known_from: "records.clock",
             facts.known_to: "records.clock + 1",
             **facts.also,
+            **facts.beginning_by("records.record_on", "records.clock"),
         }
         where = facts.where
         if rules_on and facts.by_rules:

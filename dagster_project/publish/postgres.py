@@ -107,7 +107,7 @@ _DEFAULT_GRANTS = """
     from rights
 """
 
-# Views of others that read the tables of the schema; views on those views follow by themselves.
+# Views of others that read the tables of a schema; views on those views follow by themselves.
 _VIEWS = """
     select distinct quote_ident(n.nspname) || '.' || quote_ident(v.relname), pg_get_viewdef(v.oid)
     from pg_depend as d
@@ -379,13 +379,33 @@ def _rename(connection: psycopg.Connection, schema: str) -> None:
         _hold_readers(connection, schema)
         # With nothing on the search path, a view names its tables in full.
         connection.execute("set local search_path = ''")
-        views = connection.execute(_VIEWS, (schema,)).fetchall()
+        views = _views(connection, schema)
         connection.execute(
             rename.format(sql.Identifier(schema), sql.Identifier(f"{schema}_old_{old[0]}"))
         )
     connection.execute(rename.format(sql.Identifier(_fresh(schema)), sql.Identifier(schema)))
     for name, definition in views:
         _renew_view(connection, name, definition)
+
+
+def _views(connection: psycopg.Connection, schema: str) -> list[tuple[str, str]]:
+    """Give the views of others and their queries, also of those that still read older tables."""
+    views = connection.execute(_VIEWS, (schema,)).fetchall()
+    for name in _old_schemas(connection, schema):
+        views += [
+            (view, definition.replace(f"{name}.", f'"{schema}".'))
+            for view, definition in connection.execute(_VIEWS, (name,)).fetchall()
+        ]
+    return views
+
+
+def _old_schemas(connection: psycopg.Connection, schema: str) -> list[str]:
+    rows = connection.execute(
+        "select nspname from pg_catalog.pg_namespace where nspname ~ %s "
+        "and starts_with(obj_description(oid, 'pg_namespace'), %s) order by 1",
+        (f"^{schema}_old_[0-9]+$", _MARK),
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def _renew_view(connection: psycopg.Connection, name: str, definition: str) -> None:
@@ -396,7 +416,7 @@ def _renew_view(connection: psycopg.Connection, name: str, definition: str) -> N
             connection.execute(f"create or replace view {name} as {definition}")
     except psycopg.Error as error:
         LOGGER.warning(
-            "PostgreSQL: the view %s still reads the tables of the night before: %s",
+            "PostgreSQL: the view %s still reads the tables of an earlier night: %s",
             name,
             "; ".join(str(error).splitlines()),
         )
@@ -437,13 +457,9 @@ def _hold_readers(connection: psycopg.Connection, schema: str) -> None:
 
 def _drop_old(connection: psycopg.Connection, schema: str) -> None:
     """Drop the schemas replaced before, but those that somebody still reads or builds on."""
-    names = connection.execute(
-        "select nspname from pg_namespace where nspname ~ %s "
-        "and starts_with(obj_description(oid, 'pg_namespace'), %s) order by 1",
-        (f"^{schema}_old_[0-9]+$", _MARK),
-    ).fetchall()
+    names = _old_schemas(connection, schema)
     connection.commit()
-    for (name,) in names:
+    for name in names:
         tables = connection.execute(
             "select relname from pg_class where relnamespace = to_regnamespace(%s) "
             "and relkind = 'r'",

@@ -44,6 +44,20 @@ def _shop(home: Path) -> Settings:
                             "grand_total": ["total"],
                         },
                     },
+                    {
+                        "kind": "deals", "stems": ["deals"], "required": ["id"],
+                        "columns": {
+                            "id": ["deal"], "account_id": ["account"], "stage": ["stage"],
+                            "created_at": ["created"], "close_date": ["closed"],
+                        },
+                    },
+                    {
+                        "kind": "contacts", "stems": ["contacts"], "required": ["id"],
+                        "columns": {
+                            "id": ["contact"], "account_id": ["account"], "title": ["title"],
+                            "created_at": ["created"],
+                        },
+                    },
                 ],
             }
         },
@@ -57,6 +71,11 @@ def _deliver(settings: Settings, day: date, accounts: dict[str, str], orders: li
     (folder / "accounts.csv").write_text("id,name,industry,created\n" + "\n".join(lines) + "\n")
     lines = [f"{n},{account},{on},{total}" for n, (account, on, total) in enumerate(orders, 1)]
     (folder / "orders.csv").write_text("order,account,day,total\n" + "\n".join(lines) + "\n")
+    # The same on both days: what the CRM says of a day before it came.
+    (folder / "deals.csv").write_text(
+        f"deal,account,stage,created,closed\n1,opens,Intent,{TODAY},\n2,closes,Won,{LONG_AGO},{TODAY}\n"
+    )
+    (folder / "contacts.csv").write_text(f"contact,account,title,created\n1,hires,CEO,{TODAY}\n")
     (folder / "_SUCCESS").touch()
 
 
@@ -65,8 +84,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Two nights; who is who stands in the key."""
     settings = _shop(tmp_path_factory.mktemp("changes"))
     accounts = dict.fromkeys(
-        ("buys", "late", "corrected", "decays", "steady", "drifts", "edited", "left"), "Retail"
-    )
+        (
+            "buys", "late", "corrected", "decays", "steady", "drifts", "edited", "left",
+            "opens", "closes", "hires",
+        ),
+        "Retail",
+    )  # fmt: skip
     # So many that one which is gone is no suspicious loss.
     accounts |= {f"quiet_{n}": "Retail" for n in range(60)}
     orders = [
@@ -110,6 +133,10 @@ def test_each_cause_is_found_where_it_was_planted(settings: Settings) -> None:
     assert found["decays", "customer_status"][2] == "time_decay"
     assert found["decays", "customer_status"][1] == "churned"
     assert found["edited", "industry"] == ("retail", "finance", "record_change")
+    # What a record says of its beginning and its end begins and ends then, whenever it is exported.
+    assert found["opens", "prospect_stage"] == ("first_contact", "intent", "record_change")
+    assert found["closes", "prospect_stage"] == ("intent", "first_contact", "record_change")
+    assert found["hires", "decision_power"] == ("unknown", "decision_maker", "record_change")
     assert found["enters", "customer_status"] == (None, "prospect", "entered")
     assert found["left", "customer_status"] == ("prospect", None, "left")
     assert {dimension for key, dimension in found if key == "enters"} == set(_dimensions(settings))

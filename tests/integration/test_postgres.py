@@ -236,6 +236,10 @@ def test_the_documented_roles_have_the_rights_they_need(
     publish_both(settings, "r1")
     with psycopg.connect(own, autocommit=True) as connection:
         connection.execute(granting)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create schema reports authorization bi")
+    with psycopg.connect(reader, autocommit=True) as connection:
+        connection.execute("create view reports.shown as select mark from kefen.customer_rfm")
     fill(settings, "second")
     with open_work_db(settings) as work:
         work.execute("create table customer_abc as from customer_rfm")
@@ -243,6 +247,7 @@ def test_the_documented_roles_have_the_rights_they_need(
     publish_both(settings, "r2")
 
     assert marks(reader) == [("second", "second")]
+    assert ask(reader, "select distinct mark from reports.shown") == [("second",)]
     assert len(ask(reader, "select * from kefen.customer_abc")) == 3
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         ask(reader, "delete from kefen.customer_abc returning 1")
@@ -296,12 +301,47 @@ def test_views_of_others_read_the_new_tables(
     assert ask(url, "select distinct mark from reports.above") == [("second",)]
     # What is gone cannot be shown: the view keeps the last tables that had it, and is named.
     assert len(ask(url, "select * from reports.odd")) == 6
-    assert "the view reports.odd still reads the tables of the night before" in caplog.text
+    assert "the view reports.odd still reads the tables of an earlier night" in caplog.text
     assert schemas(url) == ["kefen", "kefen_old_n"]
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("drop view reports.odd")
     publish_both(settings, "r3")
     assert schemas(url) == ["kefen"]
+
+
+def test_a_view_that_could_not_be_pointed_to_the_new_tables_is_tried_again_each_night(
+    settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create role lone login; create schema lone authorization lone")
+        connection.execute("create role publisher login")
+        connection.execute(f"grant create on database {connection.info.dbname} to publisher")
+    monkeypatch.setenv(URL, url.replace("postgres:@", "publisher:@"))
+    publish_both(settings, "r1")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("grant usage on schema kefen to lone")
+        connection.execute("grant select on all tables in schema kefen to lone")
+        connection.execute("set role lone")
+        connection.execute("create view lone.shown as select mark from kefen.customer_rfm")
+    for run, mark in (("r2", "second"), ("r3", "third")):
+        fill(settings, mark)
+        caplog.clear()
+        with caplog.at_level("WARNING"):
+            publish_both(settings, run)
+        assert ask(url, "select distinct mark from lone.shown") == [("first",)]
+        assert "the view lone.shown still reads the tables of an earlier night" in caplog.text
+        assert "permission denied for schema lone" in caplog.text
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("grant lone to publisher")
+    fill(settings, "fourth")
+    publish_both(settings, "r4")
+
+    assert ask(url, "select distinct mark from lone.shown") == [("fourth",)]
+    assert schemas(url) == ["kefen"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("drop owned by lone, publisher cascade")
+        connection.execute("drop role lone, publisher")
 
 
 def test_a_reader_never_meets_two_nights(settings: Settings, url: str) -> None:

@@ -248,10 +248,21 @@ def test_other_facts_rules_or_knowledge_start_over(
     assert len(set(marks)) == len(marks)
 
 
-def test_limits_of_the_machine_do_not_start_over(tmp_path: Path) -> None:
-    slower = settings_of(tmp_path, backfill={"max_rows": 1}, duckdb={"memory_limit": "1GB"})
+def test_settings_that_change_no_row_do_not_start_over(tmp_path: Path) -> None:
+    other = settings_of(
+        tmp_path,
+        backfill={"max_rows": 1},
+        duckdb={"memory_limit": "1GB"},
+        # What a backfill that was too long is told to raise.
+        limits={"max_runtime_minutes": 720},
+        schedule={"nightly": "0 3 * * *"},
+        history={"daily_days": None},
+        publish={"keep_runs": 2},
+        notices=[{"kind": "webhook", "url_env": "KEFEN_WEBHOOK"}],
+        dagster={"postgres_url_env": "KEFEN_DAGSTER_POSTGRES"},
+    )
 
-    assert fingerprint(slower, known=None) == fingerprint(settings_of(tmp_path), known=None)
+    assert fingerprint(other, known=None) == fingerprint(settings_of(tmp_path), known=None)
 
 
 def test_the_mark_covers_models_macros_and_seeds() -> None:

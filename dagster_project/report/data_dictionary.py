@@ -12,15 +12,15 @@ from dagster_project.settings import PROJECT_DIR
 
 DICTIONARY = PROJECT_DIR / "DATA_DICTIONARY.md"
 MODELS = PROJECT_DIR / "models" / "marts"
+SEEDS = PROJECT_DIR / "seeds"
 
 UNIQUE_TEST = "unique_combination"
 
 INTRODUCTION = """\
 # Data dictionary 数据字典
 
-The published tables and their columns. Written from `models/marts/**/_*.yml` by
-`make dictionary`; change the descriptions there. Beside them stand `dq_rules`, the index of data
-rules (`seeds/quality/dq_rules.csv`), and `run_log`, one row per run.
+The published tables and their columns. Written from `models/marts/**/_*.yml` and `seeds/_seeds.yml`
+by `make dictionary`; change the descriptions there.
 """
 
 
@@ -73,6 +73,10 @@ def _models(area: Path) -> list[dict[str, Any]]:
     for path in sorted(area.glob("_*__sources.yml")):
         for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
             found += source["tables"]
+    for seed in yaml.safe_load((SEEDS / "_seeds.yml").read_text(encoding="utf-8"))["seeds"]:
+        is_published = seed.get("config", {}).get("schema") == "main"
+        if is_published and (SEEDS / area.name / f"{seed['name']}.csv").exists():
+            found.append(seed)
     return found
 
 

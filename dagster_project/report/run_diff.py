@@ -79,7 +79,10 @@ def diff_runs(settings: Settings, run_a: str, run_b: str) -> RunDiff:
                 f"A: `{folder_a.name}`, as of 截至 **{_newest(connection, folder_a)}**",
                 f"B: `{folder_b.name}`, as of 截至 **{_newest(connection, folder_b)}**",
             ],
-            files=[f"Every row 全部差异行: `{rows_file}`", f"Every move 全部变动: `{moves_file}`"],
+            files=[
+                f"Every row, but whole dates 全部差异行（整日除外）: `{rows_file}`",
+                f"Every move 全部变动: `{moves_file}`",
+            ],
         )
     (settings.report_dir / f"{name}.md").write_text(summary, encoding="utf-8")
     return RunDiff(
@@ -152,7 +155,7 @@ def _compare_folders(
         key = _key(table, models)
         relation_a, relation_b = _relation(files_a), _relation(files_b)
         days = [_only_date(connection, relation) for relation in (relation_a, relation_b)]
-        left_out = set(RUN_COLUMNS) if key else set()
+        left_out = set(RUN_COLUMNS) - set(key) if key else set()
         if days[0] and days[1] and days[0] != days[1] and key != [AS_OF]:
             # Each holds its own date only: it is the records that are compared.
             left_out.add(AS_OF)

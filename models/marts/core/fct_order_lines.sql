@@ -18,7 +18,7 @@ select
     versions.record_kind,
     versions.order_line_id,
     orders.order_key,
-    orders.customer_key,
+    coalesce(orders.customer_key, 'unknown') as customer_key,
     orders.order_date,
     versions.product_key,
     versions.product_name,

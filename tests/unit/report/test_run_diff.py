@@ -203,14 +203,27 @@ def test_rows_without_a_key_are_compared_whole(settings: Settings) -> None:
     second = night(settings, "r2", DAY, {"c1": "A"})
     for folder, runs in ((first, "'r0', 'r1'"), (second, "'r1', 'r2', 'r2'")):
         duckdb.sql(f"select unnest([{runs}]) as run_id").write_parquet(
+            str(folder / "quarantine_rows.parquet")
+        )
+
+    found = diff_runs(settings, "r1", "r2")
+
+    assert found.differing_tables == ("quarantine_rows",)
+    assert table_of(found.summary, "Tables")["quarantine_rows"] == ["2", "3", "1", "2", "0", ""]
+    assert {row["a"] for row in rows_in(found.rows_file)} == {'{"run_id":"r0"}', ""}
+
+
+def test_runs_are_told_apart_by_their_name(settings: Settings) -> None:
+    first = night(settings, "r1", DAY, {"c1": "A"})
+    second = night(settings, "r2", DAY, {"c1": "A"})
+    for folder, runs in ((first, "'r0', 'r1'"), (second, "'r1', 'r2'")):
+        duckdb.sql(f"select unnest([{runs}]) as run_id, 1 as rows").write_parquet(
             str(folder / "run_log.parquet")
         )
 
     found = diff_runs(settings, "r1", "r2")
 
-    assert found.differing_tables == ("run_log",)
-    assert table_of(found.summary, "Tables")["run_log"] == ["2", "3", "1", "2", "0", ""]
-    assert {row["a"] for row in rows_in(found.rows_file)} == {'{"run_id":"r0"}', ""}
+    assert table_of(found.summary, "Tables")["run_log"] == ["2", "2", "1", "1", "0", ""]
 
 
 def test_an_unknown_run_names_those_there_are(settings: Settings) -> None:

@@ -9,6 +9,14 @@ A new rule is one row in the index and one flag column.
 """
 
 import os
+import sys
+from importlib.machinery import ModuleSpec
 
 # Great Expectations reads this when it is imported, which happens after this package is.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
+# Great Expectations imports PySpark where it is installed, and PySpark takes a process whose main
+# module has neither file nor spec for its own doctests: it ends it, with status 0. The runs that
+# Dagster's daemon and UI start are such processes.
+_main = sys.modules["__main__"]
+if _main.__spec__ is None and not hasattr(_main, "__file__"):
+    _main.__spec__ = ModuleSpec("__main__", None)

@@ -5,12 +5,13 @@ Runs are the daemon's Dagster jobs.
 
 import argparse
 import logging
-import subprocess
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         LOGGER.error("%s", error)  # noqa: TRY400
         return 1
     if options.command == "dev":
-        return _dev(options.host)
+        _dev(options.host)
     readers = {"preview": _preview, "diff": _diff, "explain": _explain, "fixlist": _fixlist}
     if options.command in readers:
         return readers[options.command](settings, options)
@@ -93,16 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _dev(host: str) -> int:
-    command = [
-        str(Path(sys.executable).parent / "dagster"),
-        "dev",
-        "-m",
-        "dagster_project.definitions",
-        "--host",
-        host,
-    ]
-    return subprocess.call(command, cwd=PROJECT_DIR)
+def _dev(host: str) -> NoReturn:
+    """Become Dagster's own command, so that what stops this process stops its children too."""
+    dagster = str(Path(sys.executable).parent / "dagster")
+    os.chdir(PROJECT_DIR)
+    os.execv(  # noqa: S606 - no shell
+        dagster, [dagster, "dev", "-m", "dagster_project.definitions", "--host", host]
+    )
 
 
 def _run(settings: Settings, options: argparse.Namespace) -> int:

@@ -133,7 +133,7 @@ def _events(
             if monotonic() > said + SAY_EVERY:
                 said = monotonic()
                 done = sum(isinstance(one, Output) for one in events)
-                total = len(context.selected_output_names)
+                total = len(context.op_execution_context.selected_output_names)
                 LOGGER.info("%s: %d of %d tables are made", context.op_def.name, done, total)
         return events
     finally:

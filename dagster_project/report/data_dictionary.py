@@ -3,6 +3,7 @@
 `python -m dagster_project.report.data_dictionary` writes DATA_DICTIONARY.md; a test keeps it true.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,16 @@ def _models(area: Path) -> list[dict[str, Any]]:
     for path in sorted(area.glob("_*__sources.yml")):
         for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
             found += source["tables"]
-    for seed in yaml.safe_load((SEEDS / "_seeds.yml").read_text(encoding="utf-8"))["seeds"]:
-        is_published = seed.get("config", {}).get("schema") == "main"
-        if is_published and (SEEDS / area.name / f"{seed['name']}.csv").exists():
-            found.append(seed)
+    found += [
+        seed for seed in _published_seeds() if (SEEDS / area.name / f"{seed['name']}.csv").exists()
+    ]
     return found
+
+
+@cache
+def _published_seeds() -> list[dict[str, Any]]:
+    seeds = yaml.safe_load((SEEDS / "_seeds.yml").read_text(encoding="utf-8"))["seeds"]
+    return [seed for seed in seeds if seed.get("config", {}).get("schema") == "main"]
 
 
 def _both(description: str) -> tuple[str, str]:
